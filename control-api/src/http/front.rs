@@ -1,0 +1,214 @@
+//! The front: what every request passes before its handler, and every reply after it.
+//!
+//! In order: one spelling of the path; the key (401 before anything else is looked at, also before an unknown
+//! path); the rate of that key (429); requests at once (429); the handler, with a deadline (503) and a guard
+//! against panics (500); then the headers every reply carries, and an entity tag on reads.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header, uri};
+use axum::response::IntoResponse;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use super::body::BodyPolicy;
+use super::headers::{entity_tag, fixed_headers, tag_matches};
+use super::path::{self, PathError};
+use super::rate::{RateLimiter, RateState};
+use crate::error::ApiError;
+use crate::limits::{self, Limits};
+use crate::service::{Actor, Service};
+
+/// The address a request came from, put into its extensions by the serve loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Paths that say how the process is, for probes that hold no key.
+const PUBLIC_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Shared by all requests.
+pub(crate) struct Front {
+    service: Service,
+    routes: Router,
+    limits: Arc<Limits>,
+    keys: RateLimiter<String>,
+    anonymous: RateLimiter<IpAddr>,
+    requests: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+impl Front {
+    /// Puts the front before `routes`.
+    pub(crate) fn new(service: Service, routes: Router, limits: Limits) -> Self {
+        let buckets = limits::RATE_BUCKETS;
+        Self {
+            service,
+            routes,
+            keys: RateLimiter::new(limits.rate_limit, limits.rate_period_s, buckets),
+            anonymous: RateLimiter::new(limits.anonymous_rate_limit, limits.rate_period_s, buckets),
+            requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
+            bodies: Arc::new(Semaphore::new(limits::BODY_BUDGET_BYTES / 1024)),
+            limits: Arc::new(limits),
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle(&self, mut request: Request) -> Response<Body> {
+        let path = path::normalize(request.uri().path());
+        if path.as_deref().is_ok_and(|path| PUBLIC_PATHS.contains(&path)) {
+            let mut response = self.routed(request, path).await;
+            fixed_headers(response.headers_mut());
+            return response;
+        }
+        let (actor, rate) = self.admit(&request);
+        let reading = *request.method() == Method::GET;
+        let conditions = reading.then(|| conditions(request.headers()));
+        let mut response = match actor {
+            _ if !rate.allowed => too_many_requests(rate),
+            None => ApiError::unauthorized().into_response(),
+            Some(actor) => {
+                request.extensions_mut().insert(actor);
+                self.routed(request, path).await
+            }
+        };
+        if let Some(conditions) = conditions
+            && response.status() == StatusCode::OK
+        {
+            response = tagged(response, &conditions).await;
+        }
+        fixed_headers(response.headers_mut());
+        rate.write(response.headers_mut());
+        response
+    }
+
+    /// Who is asking, and what the matching bucket says.
+    fn admit(&self, request: &Request) -> (Option<Actor>, RateState) {
+        let key = request.headers().get("x-nsone-key").and_then(|value| value.to_str().ok());
+        let actor = key.and_then(|key| self.service.authenticate(key));
+        let now = Instant::now();
+        let rate = match &actor {
+            Some(actor) => self.keys.take(&actor.id, now),
+            None => {
+                let peer = request.extensions().get::<Peer>();
+                let address = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+                self.anonymous.take(&network_of(address), now)
+            }
+        };
+        (actor, rate)
+    }
+
+    /// Routes a request whose path has its plain spelling, within the limits of time and concurrency.
+    async fn routed(&self, mut request: Request, path: Result<String, PathError>) -> Response<Body> {
+        let uri = match path.map(|path| with_path(request.uri(), &path)) {
+            Ok(Some(uri)) => uri,
+            Ok(None) => return ApiError::bad_request("the path cannot be read").into_response(),
+            Err(PathError::TooLong) => {
+                let message = PathError::TooLong.to_string();
+                return ApiError::new(StatusCode::URI_TOO_LONG, message).into_response();
+            }
+            Err(error) => return ApiError::bad_request(error.to_string()).into_response(),
+        };
+        let Ok(_permit) = self.requests.try_acquire() else { return overloaded() };
+        let (method, deadline) = (request.method().clone(), self.deadline(uri.path()));
+        *request.uri_mut() = uri.clone();
+        let policy = BodyPolicy::new(Arc::clone(&self.limits), Arc::clone(&self.bodies));
+        request.extensions_mut().insert(policy);
+        let handler = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+        match tokio::time::timeout(deadline, handler).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(panic)) => {
+                let reason = panic_reason(panic.as_ref());
+                tracing::error!(%method, path = uri.path(), reason, "an API handler panicked");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                ApiError::new(status, "internal error; the server's log says more").into_response()
+            }
+            Err(_) => {
+                tracing::warn!(%method, path = uri.path(), ?deadline, "an API request took too long");
+                let message = format!(
+                    "the request took longer than {} s; what it asked for may still happen",
+                    deadline.as_secs()
+                );
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+            }
+        }
+    }
+
+    fn deadline(&self, path: &str) -> Duration {
+        let import = path.starts_with("/v1/import/");
+        if import { limits::IMPORT_HANDLER_TIMEOUT } else { self.limits.handler_timeout }
+    }
+}
+
+/// The headers of a read that decide between 200 and 304.
+fn conditions(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for value in headers.get_all(header::IF_NONE_MATCH) {
+        kept.append(header::IF_NONE_MATCH, value.clone());
+    }
+    kept
+}
+
+/// Adds the entity tag, and leaves the body out if the client has it already.
+async fn tagged(response: Response<Body>, conditions: &HeaderMap) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = body.collect().await else {
+        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response();
+    };
+    let body = body.to_bytes();
+    let tag = entity_tag(&body);
+    let unchanged = tag_matches(conditions, &tag);
+    parts.headers.insert(header::ETAG, tag);
+    if unchanged {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// One host may use any address of its /64, so IPv6 is counted by network.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 => v4,
+    }
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let path_and_query = match uri.query() {
+        Some(query) => format!("{path}?{query}").parse().ok()?,
+        None => path.parse().ok()?,
+    };
+    let mut parts: uri::Parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query);
+    Uri::from_parts(parts).ok()
+}
+
+fn too_many_requests(rate: RateState) -> Response<Body> {
+    let message =
+        format!("rate limit of {} requests per {} s exceeded", rate.limit, rate.period_s);
+    retry_later(&message)
+}
+
+fn overloaded() -> Response<Body> {
+    retry_later("too many requests are being worked on; try again in a moment")
+}
+
+fn retry_later(message: &str) -> Response<Body> {
+    let mut response = ApiError::new(StatusCode::TOO_MANY_REQUESTS, message).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn panic_reason(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
+}

@@ -1,0 +1,24 @@
+//! What happens to every request before and after its handler.
+//!
+//! ```text
+//! connection (serve) → path normalised → key checked → rate and concurrency → handler → headers, ETag
+//! ```
+//!
+//! Handlers see only requests that passed all of it, with the acting key in the request's extensions.
+
+pub mod body;
+pub(crate) mod front;
+pub(crate) mod headers;
+pub mod links;
+pub mod path;
+pub mod query;
+pub mod rate;
+pub mod reply;
+pub mod serve;
+
+pub use body::JsonObject;
+pub use front::Peer;
+pub use links::Origin;
+pub use query::Params;
+pub use reply::{empty, json};
+pub use serve::serve;

@@ -1,0 +1,1 @@
+//! Probes for process managers and load balancers.

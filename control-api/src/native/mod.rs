@@ -1,0 +1,3 @@
+//! What this API adds beside the compatible one.
+
+pub mod health;
