@@ -1,0 +1,89 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::Settings;
+
+/// An authoritative DNS server that steers traffic.
+#[derive(Debug, Parser)]
+#[command(name = "sextant", version, about, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+    #[command(flatten)]
+    serve: Arguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Answer DNS and serve the control API (what `sextant` does by itself)
+    Serve(Arguments),
+}
+
+/// Options of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Configuration file (TOML); flags and the environment beat it
+    #[arg(long, env = "SEXTANT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The options that the file may hold too.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// Run the server.
+    Serve(Arguments),
+}
+
+/// Parses the process's arguments and environment.
+///
+/// # Errors
+/// clap's own error, whose kind says whether it is help, version or a mistake.
+pub fn parse<I, T>(arguments: I) -> Result<Command, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<std::ffi::OsString> + Clone,
+{
+    let line = CommandLine::try_parse_from(arguments)?;
+    Ok(match line.command {
+        Some(Subcommands::Serve(arguments)) => Command::Serve(arguments),
+        None => Command::Serve(line.serve),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(arguments: &[&str]) -> Arguments {
+        let Command::Serve(arguments) = parse([&["sextant"], arguments].concat()).unwrap();
+        arguments
+    }
+
+    #[test]
+    fn serve_is_the_default_command() {
+        assert_eq!(serve(&["--workers", "3"]).settings, serve(&["serve", "--workers", "3"]).settings);
+    }
+
+    #[test]
+    fn dns_addresses_repeat() {
+        let settings = serve(&["--dns", "127.0.0.1:1", "--dns", "[::1]:2"]).settings;
+        assert_eq!(settings.dns.map(|addresses| addresses.len()), Some(2));
+    }
+
+    #[test]
+    fn zero_workers_are_refused() {
+        assert!(parse(["sextant", "--workers", "0"]).is_err());
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+    }
+}

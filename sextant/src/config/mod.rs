@@ -1,0 +1,209 @@
+//! What the server runs with: defaults, then the file, then the environment, then the command line.
+//!
+//! Each layer is parsed into the same [`Settings`], a record of options that may be absent; [`Config`]
+//! is what remains after they are laid over each other. Nothing is read anywhere else.
+
+mod args;
+mod file;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+pub use args::{Arguments, Command, parse};
+pub use file::FileError;
+use serde::Deserialize;
+
+/// The options as one layer gives them: `None` leaves the layer below in force.
+///
+/// The same type is the shape of the configuration file, so a key there is the option's name with
+/// underscores.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address to answer DNS on, UDP and TCP; repeatable [default: 127.0.0.1:5300 and [::1]:5300]
+    #[arg(long, env = "SEXTANT_DNS", value_name = "ADDR", value_delimiter = ',')]
+    pub dns: Option<Vec<SocketAddr>>,
+
+    /// Address of the control API [default: 127.0.0.1:8053]
+    #[arg(long, env = "SEXTANT_API", value_name = "ADDR")]
+    pub api: Option<SocketAddr>,
+
+    /// Folder that holds everything the server must not forget [default: ./sextant-data]
+    #[arg(long, env = "SEXTANT_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// API key of the first administrator, used on the first start only; without it one is made,
+    /// printed once and written to DIR/admin.key
+    #[arg(long, env = "SEXTANT_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
+    pub admin_key: Option<String>,
+
+    /// UDP worker threads, each with a socket of its own on every address [default: one per core]
+    #[arg(long, env = "SEXTANT_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+
+    /// MaxMind-format City or Country database to use in place of the embedded geography
+    #[arg(long, env = "SEXTANT_GEOIP_CITY", value_name = "FILE")]
+    pub geoip_city: Option<PathBuf>,
+
+    /// MaxMind-format ASN database to use in place of the embedded AS numbers
+    #[arg(long, env = "SEXTANT_GEOIP_ASN", value_name = "FILE")]
+    pub geoip_asn: Option<PathBuf>,
+
+    /// Name server given to new zones; repeatable [default: ns1.sextant.internal and ns2.sextant.internal]
+    #[arg(long = "nameserver", env = "SEXTANT_NAMESERVERS", value_name = "NAME", value_delimiter = ',')]
+    pub nameservers: Option<Vec<String>>,
+
+    /// Mailbox that new zones show in their SOA [default: hostmaster@sextant.internal]
+    #[arg(long, env = "SEXTANT_HOSTMASTER", value_name = "MAILBOX")]
+    pub hostmaster: Option<String>,
+
+    /// How much to log: error, warn, info, debug, trace, or a filter such as server=debug
+    /// [default: info]
+    #[arg(long, env = "SEXTANT_LOG", value_name = "LEVEL")]
+    pub log: Option<String>,
+
+    /// Load a demo zone and print what to ask it
+    #[arg(long, env = "SEXTANT_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub demo: Option<bool>,
+
+    /// Start although acknowledged changes are known to be lost from a damaged data folder
+    #[arg(long, env = "SEXTANT_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub accept_loss: Option<bool>,
+}
+
+impl Settings {
+    /// Lays `self` over `below`: what `self` leaves out is taken from there.
+    fn over(self, below: Self) -> Self {
+        Self {
+            dns: self.dns.or(below.dns),
+            api: self.api.or(below.api),
+            data_dir: self.data_dir.or(below.data_dir),
+            admin_key: self.admin_key.or(below.admin_key),
+            workers: self.workers.or(below.workers),
+            geoip_city: self.geoip_city.or(below.geoip_city),
+            geoip_asn: self.geoip_asn.or(below.geoip_asn),
+            nameservers: self.nameservers.or(below.nameservers),
+            hostmaster: self.hostmaster.or(below.hostmaster),
+            log: self.log.or(below.log),
+            demo: self.demo.or(below.demo),
+            accept_loss: self.accept_loss.or(below.accept_loss),
+        }
+    }
+}
+
+/// Addresses to answer DNS on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DnsAddresses {
+    /// Each is bound for UDP and TCP.
+    pub addresses: Vec<SocketAddr>,
+    /// Whether the operator named them. A default address that this machine lacks (no IPv6) is
+    /// skipped with a warning; a chosen one is an error.
+    pub chosen: bool,
+}
+
+/// Everything the server needs to know to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where DNS is answered.
+    pub dns: DnsAddresses,
+    /// Where the control API listens.
+    pub api: SocketAddr,
+    /// Folder of the store and of `admin.key`.
+    pub data_dir: PathBuf,
+    /// Key of the first administrator, if the operator chose it.
+    pub admin_key: Option<String>,
+    /// UDP worker threads; 0 is one per core.
+    pub workers: usize,
+    /// City or Country database.
+    pub geoip_city: Option<PathBuf>,
+    /// ASN database.
+    pub geoip_asn: Option<PathBuf>,
+    /// Name servers of new zones.
+    pub nameservers: Vec<String>,
+    /// SOA mailbox of new zones.
+    pub hostmaster: String,
+    /// Log filter.
+    pub log: String,
+    /// Whether to load the demo zone.
+    pub demo: bool,
+    /// Whether to start in spite of lost changes.
+    pub accept_loss: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dns: DnsAddresses {
+                addresses: vec![SocketAddr::from(([127, 0, 0, 1], 5300)), SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 5300))],
+                chosen: false,
+            },
+            api: SocketAddr::from(([127, 0, 0, 1], 8053)),
+            data_dir: PathBuf::from("./sextant-data"),
+            admin_key: None,
+            workers: 0,
+            geoip_city: None,
+            geoip_asn: None,
+            nameservers: vec!["ns1.sextant.internal".into(), "ns2.sextant.internal".into()],
+            hostmaster: "hostmaster@sextant.internal".into(),
+            log: "info".into(),
+            demo: false,
+            accept_loss: false,
+        }
+    }
+}
+
+impl Config {
+    /// Merges the command line (which carries the environment) over the file over the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read or does not parse.
+    pub fn resolve(arguments: Settings, file: Option<&std::path::Path>) -> Result<Self, FileError> {
+        let from_file = file.map(file::read).transpose()?.unwrap_or_default();
+        Ok(Self::from_settings(arguments.over(from_file)))
+    }
+
+    fn from_settings(settings: Settings) -> Self {
+        let default = Self::default();
+        Self {
+            dns: match settings.dns {
+                Some(addresses) if !addresses.is_empty() => DnsAddresses { addresses, chosen: true },
+                _ => default.dns,
+            },
+            api: settings.api.unwrap_or(default.api),
+            data_dir: settings.data_dir.unwrap_or(default.data_dir),
+            admin_key: settings.admin_key,
+            workers: settings.workers.map_or(default.workers, usize::from),
+            geoip_city: settings.geoip_city,
+            geoip_asn: settings.geoip_asn,
+            nameservers: settings.nameservers.filter(|names| !names.is_empty()).unwrap_or(default.nameservers),
+            hostmaster: settings.hostmaster.unwrap_or(default.hostmaster),
+            log: settings.log.unwrap_or(default.log),
+            demo: settings.demo.unwrap_or(default.demo),
+            accept_loss: settings.accept_loss.unwrap_or(default.accept_loss),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(toml: &str) -> Settings {
+        toml::from_str(toml).expect("test input")
+    }
+
+    #[test]
+    fn the_command_line_beats_the_file_and_the_file_beats_the_defaults() {
+        let file = settings("api = '127.0.0.1:1'\nlog = 'debug'");
+        let arguments = Settings { api: Some("127.0.0.1:2".parse().unwrap()), ..Settings::default() };
+        let config = Config::from_settings(arguments.over(file));
+        assert_eq!(config.api.port(), 2);
+        assert_eq!(config.log, "debug");
+        assert_eq!(config.data_dir, Config::default().data_dir);
+    }
+
+    #[test]
+    fn addresses_count_as_chosen_only_when_somebody_named_them() {
+        assert!(!Config::from_settings(Settings::default()).dns.chosen);
+        assert!(Config::from_settings(settings("dns = ['127.0.0.1:53']")).dns.chosen);
+    }
+}
