@@ -1,1 +1,14 @@
-//! See the module docs.
+//! The REST control plane, compatible with the NS1 v1 API.
+//!
+//! A request is parsed into types, a closure is handed to the [`Service`], and the one committer
+//! thread runs it against the current state inside a [`Transaction`]. What the closure changed is
+//! written to the store, applied to the snapshot that queries read, and only then acknowledged.
+//! Handlers stay thin: extract, call the service, shape the reply.
+
+#![forbid(unsafe_code)]
+
+pub mod dto;
+pub mod error;
+pub mod ids;
+
+pub use crate::error::ApiError;

@@ -1,0 +1,4 @@
+//! The shapes of request and reply bodies: they differ from the stored documents and keep what clients
+//! sent, to the byte where clients compare.
+
+pub mod fields;
