@@ -1,0 +1,3 @@
+//! EDNS options (RFC 6891).
+
+pub mod client_subnet;

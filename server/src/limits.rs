@@ -1,0 +1,58 @@
+//! Every bound of the query engine and its transports, with the reason beside it.
+
+use std::time::Duration;
+
+/// Smallest payload every DNS client takes over UDP (RFC 1035, 4.2.1; RFC 6891, 6.2.3).
+pub const MINIMUM_UDP_PAYLOAD: usize = 512;
+
+/// Largest UDP payload that crosses practically every path without fragments.
+pub const DEFAULT_UDP_PAYLOAD: u16 = 1232;
+
+/// Largest UDP payload that can be configured: beyond it every path fragments.
+pub const MAXIMUM_UDP_PAYLOAD: u16 = 4096;
+
+/// Longest query taken over UDP. A question and its options need 300 octets; this leaves room for
+/// padding and large cookies. Longer datagrams are dropped and counted.
+pub const UDP_QUERY_OCTETS: usize = 2048;
+
+/// Longest DNS message over a stream: the length prefix has 16 bits (RFC 7766, 8).
+pub const STREAM_MESSAGE_OCTETS: usize = 65_535;
+
+/// Steps along CNAME and DNAME within one answer. Resolvers themselves give up between 8 and 16.
+pub const ALIAS_HOPS: usize = 16;
+
+/// Targets (of NS, MX, SRV and the like) for which addresses are added to one reply: more would not fit into
+/// a UDP reply, and bounds the look-ups one query can cost.
+pub const ADDITIONAL_TARGETS: usize = 32;
+
+/// Names remembered for compression within one reply. A UDP reply holds fewer; in long stream replies the
+/// names after these are still compressed against them.
+pub const COMPRESSION_NAMES: usize = 128;
+
+/// Last offset a compression pointer can express, plus one (RFC 1035, 4.1.4).
+pub const POINTER_REACH: usize = 0x4000;
+
+/// Datagrams taken from the kernel, and replies given to it, with one system call.
+pub const UDP_BATCH: usize = 64;
+
+/// Batches answered after the stop signal, so that what was already queued in the kernel is not lost while a
+/// flood cannot hold up the shutdown.
+pub const DRAIN_BATCHES: usize = 32;
+
+/// How long a UDP worker sleeps in the kernel before it looks at the stop flag, should the wake-up fail.
+pub const UDP_WAKE: Duration = Duration::from_millis(500);
+
+/// Kernel receive buffer per UDP socket, in octets: some 20 ms of a million queries a second.
+pub const UDP_RECEIVE_BUFFER: usize = 4 << 20;
+
+/// Kernel send buffer per UDP socket, in octets.
+pub const UDP_SEND_BUFFER: usize = 1 << 20;
+
+/// Connections that wait in the kernel to be accepted, per listener.
+pub const TCP_BACKLOG: i32 = 1024;
+
+/// Replies gathered before they are written, in octets: at least one largest message with its prefix.
+pub const STREAM_WRITE_OCTETS: usize = 128 << 10;
+
+/// Octets taken from a stream with one read: at least one largest message with its prefix.
+pub const STREAM_READ_OCTETS: usize = 64 << 10;

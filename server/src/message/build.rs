@@ -1,0 +1,326 @@
+//! Writing a reply into a fixed buffer.
+//!
+//! [`ReplyBuilder`] appends records while they fit and can take back what did not fit as a whole. Owner
+//! names that are a suffix of the question become a pointer without any search; other names, and the names inside
+//! the data of the types for which RFC 3597, 4 allows it, are compressed through the [`NameTable`].
+
+use crate::edns::client_subnet::{self, ClientSubnet};
+use crate::limits;
+use crate::message::compress::NameTable;
+use crate::message::{HEADER_OCTETS, ResponseCode, class, option_code};
+
+const TYPE_OPT: u16 = 41;
+const POINTER: u16 = 0xc000;
+/// Root name, type, class, TTL and data length.
+const OPT_FIXED_OCTETS: usize = 11;
+const OPTION_HEADER_OCTETS: usize = 4;
+const DNSSEC_OK: u16 = 0x8000;
+
+/// What is being written does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The sections that hold records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What was asked for.
+    Answer,
+    /// Whose answer it is, or who to ask.
+    Authority,
+    /// What the client will ask for next.
+    Additional,
+}
+
+/// The owner name of a record.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// The question's name, from this offset on.
+    Question(usize),
+    /// A name in uncompressed wire form.
+    Spelled(&'a [u8]),
+}
+
+/// A record but for its data.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordHead<'a> {
+    /// Whose record it is.
+    pub owner: Owner<'a>,
+    /// The type.
+    pub record_type: u16,
+    /// The time to live in seconds.
+    pub ttl_s: u32,
+}
+
+/// The OPT record of a reply (RFC 6891, 6.1).
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyEdns {
+    /// The largest UDP payload we take.
+    pub payload_octets: u16,
+    /// Copied from the query (RFC 3225, 3).
+    pub dnssec_ok: bool,
+    /// The query's client subnet.
+    pub client_subnet: Option<ClientSubnet>,
+}
+
+impl ReplyEdns {
+    /// Octets of the OPT record.
+    fn octets(&self) -> usize {
+        OPT_FIXED_OCTETS + self.client_subnet.map_or(0, |subnet| OPTION_HEADER_OCTETS + subnet.octets())
+    }
+}
+
+/// A place to go back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    length: usize,
+    counts: [u16; 3],
+    names: usize,
+}
+
+/// Writes one reply.
+///
+/// Invariants: `length <= limit <= out.len()`; the OPT record fits between `limit` and the end of the space allowed.
+pub struct ReplyBuilder<'a> {
+    out: &'a mut [u8],
+    length: usize,
+    limit: usize,
+    counts: [u16; 3],
+    edns: Option<ReplyEdns>,
+    names: &'a mut NameTable,
+    question: QuestionEcho,
+}
+
+/// How far the echoed question goes, and whether its name can be pointed to from other names yet.
+#[derive(Clone, Copy, Debug)]
+struct QuestionEcho {
+    name_end: usize,
+    count: u16,
+    is_indexed: bool,
+}
+
+impl<'a> ReplyBuilder<'a> {
+    /// Starts a reply with the octets of `question` (name, type and class, uncompressed, or nothing) of at most
+    /// `allowed` octets in all.
+    ///
+    /// # Errors
+    /// [`Full`] when header, question and OPT record do not fit.
+    pub fn new(
+        out: &'a mut [u8],
+        allowed: usize,
+        question: &[u8],
+        edns: Option<ReplyEdns>,
+        names: &'a mut NameTable,
+    ) -> Result<Self, Full> {
+        let allowed = allowed.min(out.len());
+        let limit = allowed.checked_sub(edns.map_or(0, |edns| edns.octets())).ok_or(Full)?;
+        let length = HEADER_OCTETS + question.len();
+        if length > limit {
+            return Err(Full);
+        }
+        out.get_mut(HEADER_OCTETS..length).ok_or(Full)?.copy_from_slice(question);
+        names.clear();
+        let question = QuestionEcho {
+            name_end: length.saturating_sub(4),
+            count: u16::from(!question.is_empty()),
+            is_indexed: false,
+        };
+        Ok(Self { out, length, limit, counts: [0; 3], edns, names, question })
+    }
+
+    /// Records written so far in a section.
+    pub fn count(&self, section: Section) -> u16 {
+        self.counts[section as usize]
+    }
+
+    /// Where the reply stands.
+    pub fn mark(&self) -> Mark {
+        Mark { length: self.length, counts: self.counts, names: self.names.len() }
+    }
+
+    /// Takes back everything written since `mark`.
+    pub fn go_back(&mut self, mark: Mark) {
+        self.length = mark.length;
+        self.counts = mark.counts;
+        self.names.truncate(mark.names);
+    }
+
+    /// Writes one record, its data given in uncompressed wire form.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit; what was written of it must then be taken back with [`ReplyBuilder::go_back`].
+    pub fn record(&mut self, section: Section, head: RecordHead<'_>, rdata: &[u8]) -> Result<(), Full> {
+        self.record_of_parts(section, head, Layout::of(head.record_type), rdata)
+    }
+
+    fn record_of_parts(
+        &mut self,
+        section: Section,
+        head: RecordHead<'_>,
+        layout: Layout,
+        rdata: &[u8],
+    ) -> Result<(), Full> {
+        let count = self.counts[section as usize].checked_add(1).ok_or(Full)?;
+        self.owner(head.owner)?;
+        let [t0, t1] = head.record_type.to_be_bytes();
+        let [c0, c1] = class::IN.to_be_bytes();
+        let [s0, s1, s2, s3] = head.ttl_s.to_be_bytes();
+        if layout.names == 0 {
+            let [l0, l1] = u16::try_from(rdata.len()).map_err(|_| Full)?.to_be_bytes();
+            self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, l0, l1])?;
+            self.octets(rdata)?;
+        } else {
+            self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, 0, 0])?;
+            let data_at = self.length;
+            self.compressed_rdata(layout, rdata)?;
+            let length = u16::try_from(self.length - data_at).map_err(|_| Full)?;
+            self.patch(data_at - 2, length);
+        }
+        self.counts[section as usize] = count;
+        Ok(())
+    }
+
+    fn compressed_rdata(&mut self, layout: Layout, rdata: &[u8]) -> Result<(), Full> {
+        let (prefix, mut rest) = rdata.split_at_checked(layout.prefix_octets).ok_or(Full)?;
+        self.octets(prefix)?;
+        for _ in 0..layout.names {
+            let (name, behind) = rest.split_at_checked(name_octets(rest)).ok_or(Full)?;
+            self.name(name)?;
+            rest = behind;
+        }
+        self.octets(rest)
+    }
+
+    fn owner(&mut self, owner: Owner<'_>) -> Result<(), Full> {
+        match owner {
+            Owner::Question(offset) => {
+                let at = HEADER_OCTETS + offset;
+                if at + 1 >= self.question.name_end {
+                    return self.octets(&[0]);
+                }
+                // The question's name ends within the first 267 octets: any pointer reaches it.
+                self.octets(&(POINTER | at as u16).to_be_bytes())
+            }
+            Owner::Spelled(name) => self.name(name),
+        }
+    }
+
+    /// Writes a name, as much of it as possible as a pointer to where it stands already.
+    fn name(&mut self, name: &[u8]) -> Result<(), Full> {
+        if !self.question.is_indexed {
+            self.question.is_indexed = true;
+            if let Some(question) = self.out.get(..self.question.name_end) {
+                self.names.add_written(question, HEADER_OCTETS);
+            }
+        }
+        let written = self.out.get(..self.length).ok_or(Full)?;
+        let found = self.names.find(written, name);
+        let spelled = name.get(..found.spelled_octets).ok_or(Full)?;
+        let at = self.length;
+        self.octets(spelled)?;
+        match found.pointer {
+            Some(pointer) => self.octets(&(POINTER | pointer).to_be_bytes())?,
+            None => self.octets(&[0])?,
+        }
+        self.names.add(found, at);
+        Ok(())
+    }
+
+    fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {
+        let end = self.length + octets.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.out.get_mut(self.length..end).ok_or(Full)?.copy_from_slice(octets);
+        self.length = end;
+        Ok(())
+    }
+
+    fn patch(&mut self, at: usize, value: u16) {
+        if let Some(slot) = self.out.get_mut(at..at + 2) {
+            slot.copy_from_slice(&value.to_be_bytes());
+        }
+    }
+
+    /// Writes the OPT record and the header, and returns the length of the reply.
+    ///
+    /// `flags` are those of the second header word, without the response code.
+    pub fn finish(mut self, id: u16, flags: u16, code: ResponseCode, scope_bits: u8) -> usize {
+        let code = code as u16;
+        if let Some(edns) = self.edns {
+            // The space was set aside by `new`.
+            self.limit = self.out.len().min(self.limit + edns.octets());
+            if self.opt(&edns, code, scope_bits).is_ok() {
+                self.counts[Section::Additional as usize] =
+                    self.counts[Section::Additional as usize].saturating_add(1);
+            }
+        }
+        let [answers, authorities, additionals] = self.counts;
+        let words = [id, flags | (code & 0xf), self.question.count, answers, authorities, additionals];
+        for (index, word) in words.into_iter().enumerate() {
+            self.patch(2 * index, word);
+        }
+        self.length
+    }
+
+    fn opt(&mut self, edns: &ReplyEdns, code: u16, scope_bits: u8) -> Result<(), Full> {
+        let extended_code = (code >> 4) as u8;
+        let flags = if edns.dnssec_ok { DNSSEC_OK } else { 0 };
+        let data_octets = (edns.octets() - OPT_FIXED_OCTETS) as u16;
+        let [t0, t1] = TYPE_OPT.to_be_bytes();
+        let [p0, p1] = edns.payload_octets.to_be_bytes();
+        let [f0, f1] = flags.to_be_bytes();
+        let [d0, d1] = data_octets.to_be_bytes();
+        self.octets(&[0, t0, t1, p0, p1, extended_code, 0, f0, f1, d0, d1])?;
+        if let Some(subnet) = edns.client_subnet {
+            let mut data = [0; client_subnet::MAXIMUM_OCTETS];
+            let length = subnet.write(scope_bits, &mut data);
+            self.octets(&option_code::CLIENT_SUBNET.to_be_bytes())?;
+            self.octets(&(length as u16).to_be_bytes())?;
+            self.octets(data.get(..length).ok_or(Full)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the compressible names of a type's data are: behind a prefix, one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    prefix_octets: usize,
+    names: u8,
+}
+
+impl Layout {
+    /// Only the types of RFC 1035 may have compressed names in their data (RFC 3597, 4).
+    fn of(record_type: u16) -> Self {
+        match record_type {
+            // NS, MD, MF, CNAME, MB, MG, MR, PTR
+            2..=5 | 7..=9 | 12 => Self { prefix_octets: 0, names: 1 },
+            // SOA, MINFO
+            6 | 14 => Self { prefix_octets: 0, names: 2 },
+            // MX
+            15 => Self { prefix_octets: 2, names: 1 },
+            _ => Self { prefix_octets: 0, names: 0 },
+        }
+    }
+}
+
+/// Octets of the uncompressed name at the start of `bytes`; the whole of `bytes` and one more if it is not whole.
+fn name_octets(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(&length) = bytes.get(at) {
+        at += 1 + usize::from(length);
+        if length == 0 {
+            return at;
+        }
+    }
+    bytes.len() + 1
+}
+
+/// The payload that a reply may fill: what the client takes, but no more than we send, and never below what every
+/// client takes (RFC 6891, 6.2.3).
+pub fn allowed_octets(client_payload: Option<u16>, our_payload: u16) -> usize {
+    match client_payload {
+        None => limits::MINIMUM_UDP_PAYLOAD,
+        Some(octets) => usize::from(octets.min(our_payload)).max(limits::MINIMUM_UDP_PAYLOAD),
+    }
+}

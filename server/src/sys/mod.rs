@@ -1,0 +1,7 @@
+//! What the standard library cannot ask of the kernel. The only unsafe code of the project lives here, behind safe
+//! interfaces.
+
+#![allow(unsafe_code)]
+
+pub mod batch;
+pub mod socket;
