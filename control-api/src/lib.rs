@@ -9,6 +9,8 @@
 
 pub mod dto;
 pub mod error;
+pub mod http;
 pub mod ids;
+pub mod limits;
 
 pub use crate::error::ApiError;

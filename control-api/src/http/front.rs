@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, head
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,13 +22,10 @@ use super::body::BodyPolicy;
 use super::headers::{entity_tag, fixed_headers, tag_matches};
 use super::path::{self, PathError};
 use super::rate::{RateLimiter, RateState};
+use super::serve::Peer;
 use crate::error::ApiError;
 use crate::limits::{self, Limits};
 use crate::service::{Actor, Service};
-
-/// The address a request came from, put into its extensions by the serve loop.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
 
 /// Paths that say how the process is, for probes that hold no key.
 const PUBLIC_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];

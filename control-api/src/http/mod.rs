@@ -7,7 +7,6 @@
 //! Handlers see only requests that passed all of it, with the acting key in the request's extensions.
 
 pub mod body;
-pub(crate) mod front;
 pub(crate) mod headers;
 pub mod links;
 pub mod path;
@@ -17,8 +16,7 @@ pub mod reply;
 pub mod serve;
 
 pub use body::JsonObject;
-pub use front::Peer;
 pub use links::Origin;
 pub use query::Params;
 pub use reply::{empty, json};
-pub use serve::serve;
+pub use serve::{Peer, serve};
