@@ -1,0 +1,128 @@
+//! The filter types: what exists, what each reads, and which options it takes.
+
+use std::fmt;
+
+use crate::chain::ChainError;
+use crate::compile::Compiler;
+use crate::config::Settings;
+use crate::kinds::{self, Filter};
+use crate::meta::MetaKey;
+
+/// A kind of filter: its documentation, and how its steps are read and compiled.
+#[derive(Debug)]
+pub struct FilterType {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// Other names that are accepted on input.
+    pub aliases: &'static [&'static str],
+    /// A few words for a heading.
+    pub short_description: &'static str,
+    /// A description in HTML.
+    pub description: &'static str,
+    /// The service tier that a record with this filter belongs to: 2 or 3.
+    pub tier: u8,
+    /// The metadata that the filter reads.
+    pub inputs: &'static [MetaKey],
+    /// The options of its configuration.
+    pub options: &'static [OptionType],
+    /// The record types that may use the filter; empty when all may.
+    pub record_types: &'static [u16],
+    /// Whether the decision may depend on who asks.
+    pub looks_at_client: bool,
+    pub(crate) compile: fn(&mut Compiler<'_>, &Settings) -> Result<Filter, ChainError>,
+}
+
+impl PartialEq for FilterType {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// One option of a filter's configuration.
+#[derive(Debug, PartialEq)]
+pub struct OptionType {
+    /// The key.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: OptionKind,
+    /// Whether the catalog calls it required. One that has a default may still be left out.
+    pub required: bool,
+    /// The value when it is left out, as the catalog writes it.
+    pub default: Option<&'static str>,
+    /// A few words for a heading.
+    pub short_description: &'static str,
+    /// A description in HTML.
+    pub description: &'static str,
+}
+
+/// The values that an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptionKind {
+    /// True or false, in any of the spellings `true`, `1`, `"1"`, `"true"` and their opposites.
+    Flag,
+    /// A whole number, also as a string.
+    Count {
+        /// The least allowed value.
+        low: u32,
+        /// The greatest allowed value.
+        high: u32,
+    },
+    /// One of these words, in either case.
+    Word(&'static [&'static str]),
+}
+
+impl OptionKind {
+    /// The `type` of the option in the catalog of the API.
+    pub const fn input_type(self) -> &'static str {
+        match self {
+            OptionKind::Flag => "checkbox",
+            OptionKind::Count { .. } => "number",
+            OptionKind::Word(_) => "text",
+        }
+    }
+
+    /// The `validator` of the option in the catalog of the API.
+    pub const fn validator(self) -> &'static str {
+        match self {
+            OptionKind::Flag => "boolean",
+            OptionKind::Count { .. } => "number",
+            OptionKind::Word(_) => "text",
+        }
+    }
+}
+
+impl fmt::Display for OptionKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptionKind::Flag => out.write_str("true or false"),
+            OptionKind::Count { low, high } => write!(out, "a whole number from {low} to {high}"),
+            OptionKind::Word(words) => write!(out, "one of {}", words.join(", ")),
+        }
+    }
+}
+
+/// Every filter that chains may use, in alphabetical order.
+pub fn filter_types() -> &'static [FilterType] {
+    &kinds::TYPES
+}
+
+impl FilterType {
+    /// Finds a filter by its name or an alias.
+    pub fn find(name: &str) -> Option<&'static FilterType> {
+        filter_types().iter().find(|filter| filter.name == name || filter.aliases.contains(&name))
+    }
+}
+
+/// Filters of the API that chains may not use yet.
+pub(crate) const UNSUPPORTED: &[&str] = &[
+    "additional_metadata",
+    "dhcp",
+    "ipv4_prefix_shuffle",
+    "parse_ipv4",
+    "pulsar",
+    "pulsar_availability_sort",
+    "pulsar_availability_threshold",
+    "pulsar_sort",
+    "pulsar_stabilize",
+    "pulse",
+];

@@ -1,0 +1,48 @@
+//! `shuffle`: every order equally likely.
+
+use rand::RngExt;
+
+use super::{Filter, Run};
+use crate::catalog::FilterType;
+use crate::context::Entropy;
+use crate::trace::{Reason, Trace};
+
+pub(crate) const TYPE: FilterType = FilterType {
+    name: "shuffle",
+    aliases: &[],
+    short_description: "Shuffles the answers",
+    description: "Puts the answers in random order; every order is equally likely.",
+    tier: 2,
+    inputs: &[],
+    options: &[],
+    record_types: &[],
+    looks_at_client: false,
+    compile: |_, _| Ok(Filter::Shuffle(Shuffle { needed: usize::MAX })),
+};
+
+/// The compiled filter.
+#[derive(Clone, Debug)]
+pub(crate) struct Shuffle {
+    /// How many of the first positions matter to the next step.
+    needed: usize,
+}
+
+impl Shuffle {
+    pub(super) fn limit_positions(&mut self, needed: usize) {
+        self.needed = needed;
+    }
+
+    pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
+        run.explain(|_, _, _, _| Reason::Drawn);
+        shuffle(run.selection.as_mut_slice(), self.needed, run.context.entropy);
+    }
+}
+
+/// Draws the first `needed` positions uniformly from all items (Fisher and Yates, stopped early).
+pub(super) fn shuffle(answers: &mut [u16], needed: usize, entropy: &mut Entropy) {
+    let draws = needed.min(answers.len().saturating_sub(1));
+    for position in 0..draws {
+        let drawn = entropy.random_range(position..answers.len());
+        answers.swap(position, drawn);
+    }
+}

@@ -1,0 +1,133 @@
+//! Places on the globe as filters use them: points, and the country and subdivision tags of answers.
+//!
+//! Distances are compared as squared chords between unit vectors. A chord grows with the great circle between
+//! its ends, so the order is the same, and it needs three subtractions instead of trigonometry. Near points
+//! keep their resolution (well under a metre), which the cosine of the angle would not.
+
+use geoip_data::{Coordinates, CountryCode, SubdivisionCode, catalog};
+
+/// Mean radius of the earth in kilometres (IUGG).
+const EARTH_RADIUS_KM: f32 = 6371.0;
+
+/// A point on the unit sphere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point([f32; 3]);
+
+impl Point {
+    pub(crate) fn new(position: Coordinates) -> Self {
+        let latitude = f64::from(position.latitude).to_radians();
+        let longitude = f64::from(position.longitude).to_radians();
+        let around = latitude.cos();
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "components are at most 1; single precision is meant"
+        )]
+        let vector = [around * longitude.cos(), around * longitude.sin(), latitude.sin()]
+            .map(|component| component as f32);
+        Self(vector)
+    }
+
+    /// The squared chord to another point: 0 for the same point, 4 for the opposite one.
+    pub(crate) fn chord(self, other: Self) -> Chord {
+        let squares = self.0.iter().zip(other.0).map(|(mine, theirs)| (mine - theirs) * (mine - theirs));
+        Chord(squares.sum())
+    }
+}
+
+/// A squared chord of the unit sphere; orders like the great-circle distance.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) struct Chord(f32);
+
+impl Chord {
+    /// Farther than any point: a place that is known by name but has no position.
+    pub(crate) const UNKNOWN: Chord = Chord(f32::INFINITY);
+
+    /// Bits that order like the chord, which is never negative.
+    pub(crate) fn rank(self) -> u32 {
+        self.0.to_bits()
+    }
+
+    /// The shorter of two.
+    pub(crate) fn min(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
+    }
+
+    /// The great-circle distance in kilometres; `None` when it is unknown.
+    pub(crate) fn distance_km(self) -> Option<f32> {
+        let half = (self.0.sqrt() / 2.0).min(1.0);
+        self.0.is_finite().then(|| 2.0 * half.asin() * EARTH_RADIUS_KM)
+    }
+}
+
+/// A country that an answer serves, with its representative point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CountryTag {
+    /// The country.
+    pub country: CountryCode,
+    pub(crate) point: Option<Point>,
+}
+
+impl CountryTag {
+    /// Tags a country.
+    pub fn new(country: CountryCode) -> Self {
+        Self { country, point: country_point(country) }
+    }
+}
+
+/// A subdivision (state, province) that an answer serves, with its representative point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SubdivisionTag {
+    /// The country of the subdivision.
+    pub country: CountryCode,
+    /// The subdivision inside the country.
+    pub subdivision: SubdivisionCode,
+    pub(crate) point: Option<Point>,
+}
+
+impl SubdivisionTag {
+    /// Tags a subdivision. When it has no position of its own, that of its country stands in.
+    pub fn new(country: CountryCode, subdivision: SubdivisionCode) -> Self {
+        Self { country, subdivision, point: subdivision_point(country, subdivision) }
+    }
+}
+
+/// The representative point of a country.
+pub(crate) fn country_point(country: CountryCode) -> Option<Point> {
+    catalog::country_position(country).map(Point::new)
+}
+
+/// The representative point of a subdivision, or else of its country.
+pub(crate) fn subdivision_point(country: CountryCode, subdivision: SubdivisionCode) -> Option<Point> {
+    let position =
+        catalog::subdivision_position(country, subdivision).or_else(|| catalog::country_position(country));
+    position.map(Point::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(latitude: f32, longitude: f32) -> Point {
+        Point::new(Coordinates { latitude, longitude })
+    }
+
+    #[test]
+    fn a_quarter_of_the_globe_is_ten_thousand_kilometres() {
+        let distance = point(0.0, 0.0).chord(point(90.0, 0.0)).distance_km().unwrap();
+        assert!((distance - 10_007.5).abs() < 1.0, "{distance}");
+    }
+
+    #[test]
+    fn the_shorter_way_around_the_date_line_counts() {
+        let across = point(0.0, 179.0).chord(point(0.0, -179.0));
+        let along = point(0.0, 179.0).chord(point(0.0, 170.0));
+        assert!(across < along);
+    }
+
+    #[test]
+    fn points_a_hundred_metres_apart_are_told_apart() {
+        let home = point(52.5, 13.4);
+        assert!(home.chord(point(52.501, 13.4)) < home.chord(point(52.502, 13.4)));
+        assert!(home.chord(home).rank() < home.chord(point(52.501, 13.4)).rank());
+    }
+}
