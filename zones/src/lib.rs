@@ -4,10 +4,28 @@
 //! become wire form once, when a record is stored or loaded; what is read per query is wire form only.
 #![forbid(unsafe_code)]
 
+pub mod change;
+pub mod compile;
+pub mod id;
+pub mod limits;
 pub mod name;
 pub mod rdata;
+pub mod record;
 pub mod record_type;
+pub mod snapshot;
+pub mod validate;
+pub mod zone;
 
+pub use change::{Change, ZoneSettings};
+pub use compile::{CompiledRecord, RecordError, ZoneError};
+pub use id::{RecordId, ZoneId};
 pub use name::{Name, NameError};
 pub use rdata::RdataError;
+pub use record::{AnswerDoc, RecordDoc};
 pub use record_type::RecordType;
+pub use snapshot::{
+    Lookup, Node, QueryName, RdataList, Rrset, RrsetBody, Snapshot, SnapshotCell, SoaView, Steered, World,
+    Zone, ZoneMatch,
+};
+pub use validate::ValidationError;
+pub use zone::ZoneDoc;

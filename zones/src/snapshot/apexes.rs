@@ -1,0 +1,218 @@
+//! The zones of a snapshot, by apex.
+
+use std::sync::Arc;
+
+use super::hash::{keys, labels};
+use super::query_name::QueryName;
+use super::shards::{Shards, address, parent};
+use super::zone::Zone;
+use crate::limits::MAX_LINKS;
+use crate::name::{MAX_LABELS, Name};
+
+/// Zones per shard at which a shard is added. A changed zone costs a copy of the pointers of its shard.
+const ZONES_PER_SHARD: usize = 32;
+/// Zones per shard below which shards are merged.
+const FEWEST_ZONES_PER_SHARD: usize = 8;
+
+/// One place of an open-addressing table. The hash spares looking at zones that cannot be the one.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    fingerprint: u32,
+    zone: Option<Arc<Zone>>,
+}
+
+/// One shard of the table of zones.
+///
+/// Invariants: empty, or with at least one free slot.
+#[derive(Clone, Debug, Default)]
+struct Shard(Option<Arc<[Slot]>>);
+
+impl Shard {
+    #[inline]
+    fn find(&self, hash: u64, apex: &[u8]) -> Option<&Arc<Zone>> {
+        let slots = self.0.as_ref()?;
+        let mut slot = first_slot(hash, slots.len());
+        loop {
+            let zone = slots[slot].zone.as_ref()?;
+            if slots[slot].fingerprint == hash as u32 && zone.apex_name_wire() == apex {
+                return Some(zone);
+            }
+            slot += 1;
+            if slot == slots.len() {
+                slot = 0;
+            }
+        }
+    }
+
+    fn zones(&self) -> impl Iterator<Item = &Arc<Zone>> {
+        self.0.iter().flat_map(|slots| slots.iter()).filter_map(|slot| slot.zone.as_ref())
+    }
+
+    fn from_zones(zones: Vec<Arc<Zone>>) -> Self {
+        if zones.is_empty() {
+            return Self(None);
+        }
+        let mut slots = vec![Slot::default(); zones.len() * 4 / 3 + 1];
+        for zone in zones {
+            let hash = keys().absolute(zone.apex_name_wire());
+            let mut slot = first_slot(hash, slots.len());
+            while slots[slot].zone.is_some() {
+                slot = (slot + 1) % slots.len();
+            }
+            slots[slot] = Slot { fingerprint: hash as u32, zone: Some(zone) };
+        }
+        Self(Some(slots.into()))
+    }
+}
+
+#[inline]
+fn first_slot(hash: u64, slots: usize) -> usize {
+    (((hash >> 32) * slots as u64) >> 32) as usize
+}
+
+/// All zones. Cloning it shares everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Apexes {
+    shards: Shards<Shard>,
+    count: usize,
+    /// Bit `n` is set when some apex has `n` labels: other suffixes of a question need no look.
+    depths: u128,
+    /// How many apexes have each number of labels.
+    depth_counts: [u32; MAX_LABELS + 1],
+}
+
+impl Default for Apexes {
+    fn default() -> Self {
+        Self { shards: Shards::default(), count: 0, depths: 0, depth_counts: [0; MAX_LABELS + 1] }
+    }
+}
+
+/// The zone that answers for a name.
+#[derive(Clone, Copy)]
+pub struct ZoneMatch<'a> {
+    /// The zone; for a linked zone this is its target.
+    pub zone: &'a Zone,
+    /// The label of the name at which the apex begins. The apex's own name is the suffix from there.
+    pub apex_label: usize,
+}
+
+/// Reading.
+impl Apexes {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn get(&self, apex: &Name) -> Option<&Arc<Zone>> {
+        let hash = keys().absolute(apex.as_wire());
+        self.shards.of(hash).find(hash, apex.as_wire())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Zone>> {
+        self.shards.iter().flat_map(Shard::zones)
+    }
+
+    /// The zone with the longest apex, and the one with the longest apex above the name itself.
+    #[inline]
+    pub(crate) fn enclosing<'a>(&'a self, name: &QueryName) -> Enclosing<'a> {
+        let keys = keys();
+        let mut found = Enclosing { longest: None, above: None };
+        let mut hash = keys.origin;
+        for label in (0..=name.labels()).rev() {
+            if label < name.labels() {
+                hash = keys.join(hash, name.label_hash(label));
+            }
+            if self.depths & (1 << (name.labels() - label)) != 0
+                && let Some(zone) = self.shards.of(hash).find(hash, name.suffix(label))
+            {
+                let this = ZoneMatch { zone, apex_label: label };
+                found.longest = Some(this);
+                if label > 0 {
+                    found.above = Some(this);
+                }
+            }
+        }
+        found
+    }
+
+    /// The zone whose content a linked zone has; the zone itself when it is not linked. Nothing for a zone
+    /// that is not served, or whose target does not exist.
+    #[inline]
+    pub(crate) fn target<'a>(&'a self, zone: &'a Zone) -> Option<&'a Zone> {
+        if !zone.is_served() {
+            return None;
+        }
+        let mut zone = zone;
+        for _ in 0..MAX_LINKS {
+            match zone.link() {
+                None => return Some(zone),
+                Some(target) => zone = self.get(target)?,
+            }
+        }
+        None
+    }
+}
+
+/// The zones around a name.
+pub(crate) struct Enclosing<'a> {
+    pub(crate) longest: Option<ZoneMatch<'a>>,
+    pub(crate) above: Option<ZoneMatch<'a>>,
+}
+
+/// Changing.
+impl Apexes {
+    /// Adds a zone, or replaces the one with the same apex.
+    pub(crate) fn put(&mut self, zone: Zone) {
+        let is_new = self.get(zone.apex()).is_none();
+        if is_new {
+            self.count += 1;
+            self.count_depth(zone.apex(), 1);
+            self.resize();
+        }
+        let hash = keys().absolute(zone.apex_name_wire());
+        self.replace(hash, &zone.apex().clone(), Some(Arc::new(zone)));
+    }
+
+    /// Removes a zone.
+    pub(crate) fn remove(&mut self, apex: &Name) {
+        if self.get(apex).is_some() {
+            self.count -= 1;
+            self.count_depth(apex, -1);
+            self.replace(keys().absolute(apex.as_wire()), apex, None);
+            self.resize();
+        }
+    }
+
+    fn count_depth(&mut self, apex: &Name, change: i32) {
+        let depth = labels(apex.as_wire().strip_suffix(&[0]).unwrap_or_default()).count();
+        let count = &mut self.depth_counts[depth];
+        *count = count.saturating_add_signed(change);
+        let bit = 1 << depth;
+        self.depths = if *count > 0 { self.depths | bit } else { self.depths & !bit };
+    }
+
+    fn replace(&mut self, hash: u64, apex: &Name, zone: Option<Arc<Zone>>) {
+        let place = address(hash, self.shards.len());
+        let shard = self.shards.at_mut(place);
+        let others = shard.zones().filter(|other| other.apex() != apex).cloned();
+        *shard = Shard::from_zones(others.chain(zone).collect());
+    }
+
+    fn resize(&mut self) {
+        while self.count > self.shards.len() * ZONES_PER_SHARD {
+            let new = self.shards.len();
+            self.shards.push();
+            let whole = std::mem::take(self.shards.at_mut(parent(new)));
+            let (moved, kept) = whole
+                .zones()
+                .cloned()
+                .partition(|zone| address(keys().absolute(zone.apex_name_wire()), new + 1) == new);
+            *self.shards.at_mut(new) = Shard::from_zones(moved);
+            *self.shards.at_mut(parent(new)) = Shard::from_zones(kept);
+        }
+        while self.count < self.shards.len() * FEWEST_ZONES_PER_SHARD {
+            let Some(last) = self.shards.pop() else { break };
+            let kept = self.shards.at_mut(parent(self.shards.len()));
+            *kept = Shard::from_zones(kept.zones().chain(last.zones()).cloned().collect());
+        }
+    }
+}

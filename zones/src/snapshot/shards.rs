@@ -1,0 +1,152 @@
+//! A list of shards that grows and shrinks by one, and is shared by snapshots.
+//!
+//! Linear hashing picks the shard: with `n` shards, a hash is taken modulo the power of two at or above `n`,
+//! and modulo half of that where this gives a shard that does not exist yet. Growing from `n` to `n + 1` then
+//! moves entries out of one shard only, so that no change ever pays for the whole table.
+//!
+//! One shard is held in place, for the many small zones. More are held in chunks behind `Arc`s: a changed
+//! shard costs a copy of the list of chunks and of one chunk, both some hundred pointers for a million names.
+
+use std::sync::Arc;
+
+/// Shards in a chunk. For a million names this makes the list of chunks about as long as a chunk.
+const CHUNK: usize = 64;
+
+/// The shards of one table.
+///
+/// Invariants: there is at least one shard; places of the last chunk that are not shards yet hold the default.
+#[derive(Clone, Debug)]
+pub(crate) enum Shards<S> {
+    One(S),
+    Many { chunks: Vec<Arc<[S]>>, length: usize },
+}
+
+impl<S: Clone + Default> Default for Shards<S> {
+    fn default() -> Self {
+        Self::One(S::default())
+    }
+}
+
+/// The shard of a hash among `length` shards.
+#[inline]
+pub(crate) fn address(hash: u64, length: usize) -> usize {
+    let mask = length.next_power_of_two() - 1;
+    let place = hash as usize & mask;
+    if place < length { place } else { place & (mask >> 1) }
+}
+
+/// The shard that gives up entries to shard `new`, the last one, when it is made.
+#[inline]
+pub(crate) fn parent(new: usize) -> usize {
+    new & !(1 << new.ilog2())
+}
+
+impl<S: Clone + Default> Shards<S> {
+    /// How many shards there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many { length, .. } => *length,
+        }
+    }
+
+    /// The shard in which a hash belongs.
+    #[inline]
+    pub(crate) fn of(&self, hash: u64) -> &S {
+        match self {
+            Self::One(shard) => shard,
+            Self::Many { chunks, length } => {
+                let place = address(hash, *length);
+                &chunks[place / CHUNK][place % CHUNK]
+            }
+        }
+    }
+
+    /// The shard at a place below [`Shards::len`], to be changed; what other snapshots share is copied first.
+    pub(crate) fn at_mut(&mut self, place: usize) -> &mut S {
+        match self {
+            Self::One(shard) => shard,
+            Self::Many { chunks, .. } => &mut Arc::make_mut(&mut chunks[place / CHUNK])[place % CHUNK],
+        }
+    }
+
+    /// Adds an empty shard at the end.
+    pub(crate) fn push(&mut self) {
+        match self {
+            Self::One(shard) => {
+                let mut chunk = vec![S::default(); CHUNK];
+                chunk[0] = std::mem::take(shard);
+                *self = Self::Many { chunks: vec![chunk.into()], length: 2 };
+            }
+            Self::Many { chunks, length } => {
+                if *length == chunks.len() * CHUNK {
+                    chunks.push(vec![S::default(); CHUNK].into());
+                }
+                *length += 1;
+            }
+        }
+    }
+
+    /// Takes the last shard away; the only shard stays.
+    pub(crate) fn pop(&mut self) -> Option<S> {
+        let Self::Many { chunks, length } = self else { return None };
+        let place = *length - 1;
+        let last = std::mem::take(&mut Arc::make_mut(&mut chunks[place / CHUNK])[place % CHUNK]);
+        *length = place;
+        if place.is_multiple_of(CHUNK) {
+            chunks.pop();
+        }
+        if place == 1 {
+            let only = Arc::make_mut(&mut chunks[0]);
+            *self = Self::One(std::mem::take(&mut only[0]));
+        }
+        Some(last)
+    }
+
+    /// All shards in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &S> {
+        let (one, chunks, length): (_, &[Arc<[S]>], _) = match self {
+            Self::One(shard) => (Some(shard), &[], 0),
+            Self::Many { chunks, length } => (None, chunks, *length),
+        };
+        one.into_iter().chain(chunks.iter().flat_map(|chunk| chunk.iter()).take(length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growing_by_one_moves_entries_out_of_the_parent_only() {
+        for length in 1..300 {
+            for hash in 0..2000 {
+                let (before, after) = (address(hash, length), address(hash, length + 1));
+                assert!(before == after || (after == length && before == parent(length)), "{hash} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn shards_keep_their_content_while_the_list_grows_and_shrinks() {
+        let mut shards = Shards::<usize>::default();
+        for place in 0..200 {
+            if place > 0 {
+                shards.push();
+            }
+            *shards.at_mut(place) = place + 1;
+        }
+        let shared = shards.clone();
+        *shards.at_mut(70) = 0;
+        assert!(shared.iter().copied().eq(1..=200), "a clone does not see changes");
+        *shards.at_mut(70) = 71;
+        for place in (1..200).rev() {
+            assert_eq!(shards.len(), place + 1);
+            assert_eq!(*shards.of(place as u64), place + 1);
+            assert_eq!(shards.pop(), Some(place + 1));
+        }
+        assert_eq!((shards.len(), shards.pop()), (1, None));
+        assert_eq!(shared.len(), 200);
+    }
+}
