@@ -61,6 +61,38 @@ impl Tables {
         text
     }
 
+    /// The source text of the places that the embedded tables refer to, given as packed values.
+    pub fn places<'a>(&self, keys: impl ExactSizeIterator<Item = &'a Vec<u8>>) -> String {
+        let mut text = format!("static PLACES: [Place; {}] = [\n", keys.len());
+        for key in keys {
+            let (code, suffix) = key.split_at(2);
+            let code = std::str::from_utf8(code).expect("a country code is text");
+            let suffix = std::str::from_utf8(suffix).expect("a subdivision code is text");
+            let suffix = suffix.trim_end_matches('\0');
+            text += &self.place(code, suffix);
+        }
+        text + "];\n"
+    }
+
+    /// The source text of one place: what `Place::of` would make.
+    fn place(&self, code: &str, suffix: &str) -> String {
+        let facts = self.countries.get(code).unwrap_or_else(|| panic!("country {code:?} is not listed"));
+        let subdivision_facts = self.subdivision_facts.get(&(code.to_owned(), suffix.to_owned()));
+        assert!(suffix.is_empty() || subdivision_facts.is_some(), "{code}-{suffix} is not listed");
+        let region = subdivision_facts.unwrap_or(facts);
+        format!(
+            "Place {{ country: Some({}), subdivision: {}, georegion: {}, position: {} }},\n",
+            country(code),
+            optional((!suffix.is_empty()).then(|| subdivision(suffix))),
+            optional(georegion(&region["georegion"])),
+            optional(
+                subdivision_facts
+                    .and_then(|row| position(row, &["ip", "pop"]))
+                    .or_else(|| position(facts, &["ip", "pop", "geo"]))
+            ),
+        )
+    }
+
     fn write_countries(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "static COUNTRIES: [CountryFacts; {}] = [", self.countries.len())?;
         let mut row_by_index = [u8::MAX; COUNTRY_SPACE];
@@ -126,6 +158,21 @@ impl Tables {
     }
 }
 
+/// The source text of what the program says about its embedded address data.
+pub fn sources(data: &Path) -> String {
+    let sources: HashMap<String, Row> =
+        rows(&data.join("sources.csv")).map(|row| (row["kind"].clone(), row)).collect();
+    let source = |kind: &str| {
+        let row = sources.get(kind).unwrap_or_else(|| panic!("sources.csv lacks {kind}"));
+        format!("[{:?}, {:?}, {:?}]", row["name"], row["date"], row["attribution"])
+    };
+    format!(
+        "const LOCATION: [&str; 3] = {};\nconst ASN: [&str; 3] = {};\n",
+        source("location"),
+        source("asn")
+    )
+}
+
 /// The rows of a CSV file with a header line.
 fn rows(path: &Path) -> impl Iterator<Item = Row> {
     let mut reader =
@@ -148,7 +195,7 @@ fn country(code: &str) -> String {
 }
 
 /// The source text of a subdivision code, padded with zero bytes.
-pub fn subdivision(code: &str) -> String {
+fn subdivision(code: &str) -> String {
     let valid = code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     assert!(valid && (1..=3).contains(&code.len()), "{code:?} is not a subdivision code");
     let mut bytes = [0; 3];

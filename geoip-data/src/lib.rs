@@ -10,10 +10,12 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+mod embedded;
 mod error;
 mod geo_data;
 mod handle;
 mod place;
+mod ranges;
 pub mod reload;
 mod sources;
 

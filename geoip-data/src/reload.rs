@@ -32,3 +32,9 @@ pub fn watch(_files: GeoFiles, _handle: GeoHandle, _interval: Duration) -> Watch
 
 /// The background thread of [`watch`]; dropping it stops and joins the thread.
 pub struct Watcher {}
+
+/// What tells two versions of a file apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileStamp {
+    size: u64,
+}
