@@ -1,1 +1,86 @@
-//! Every path the API serves, and honest words for those it does not serve yet.
+//! Every path the API serves.
+//!
+//! Handlers live beside what they are about; this page is the index. Literal segments win over parameters.
+//! What is not here is answered by [`unserved`](crate::unserved), or with 405 when only the method differs.
+
+use axum::Router;
+use axum::extract::{FromRef, Request};
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::get;
+use geoip_data::GeoHandle;
+use std::sync::Arc;
+
+use crate::error::ApiError;
+use crate::http::front::Front;
+use crate::limits::Limits;
+use crate::native::health;
+use crate::service::Service;
+use crate::unserved;
+use crate::v1::catalog;
+
+/// Writes counters of the rest of the process in the Prometheus text format.
+pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Settings of the HTTP side.
+#[derive(Clone, Default)]
+pub struct ApiOptions {
+    /// Bounds of what clients may ask for.
+    pub limits: Limits,
+    /// What `/metrics` shows beside the API's own numbers.
+    pub metrics: Option<MetricsWriter>,
+}
+
+/// What every handler may use.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The configuration: reads from tables, writes through the committer.
+    pub service: Service,
+    /// The geography in use.
+    pub geo: GeoHandle,
+    /// Settings of the HTTP side.
+    pub options: Arc<ApiOptions>,
+}
+
+impl FromRef<ApiState> for Service {
+    fn from_ref(state: &ApiState) -> Self {
+        state.service.clone()
+    }
+}
+
+/// The whole API as one service: hand it to [`http::serve`](crate::http::serve).
+pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
+    let limits = options.limits.clone();
+    let state = ApiState { service: service.clone(), geo, options: Arc::new(options) };
+    let front = Arc::new(Front::new(service, routes().with_state(state), limits));
+    Router::new().fallback(move |request: Request| {
+        let front = Arc::clone(&front);
+        async move { front.handle(request).await }
+    })
+}
+
+fn routes() -> Router<ApiState> {
+    Router::new()
+        .merge(native())
+        .merge(catalogs())
+        .fallback(async |uri: Uri| unserved::answer(uri.path()))
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| {
+            let message = format!("{method} is not allowed for {}", uri.path());
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message)
+        })
+}
+
+fn native() -> Router<ApiState> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+}
+
+fn catalogs() -> Router<ApiState> {
+    Router::new()
+        .route("/v1/metatypes", get(catalog::meta_types))
+        .route("/v1/metatypes/geo", get(catalog::places))
+        .route("/v1/filtertypes", get(catalog::filter_types))
+        .route("/v1/networks", get(catalog::networks))
+        .route("/v1/data/sourcetypes", get(catalog::source_types))
+}

@@ -1,1 +1,39 @@
-//! Probes for process managers and load balancers.
+//! Probes for process managers and load balancers. They need no key and tell nothing secret.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::router::ApiState;
+use crate::http::reply::json_with;
+
+/// `GET /healthz`: 200 as long as the process answers at all.
+pub async fn healthz() -> Response<Body> {
+    json_with(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: 200 once the first snapshot is live, so that queries get real answers.
+pub async fn readyz(State(state): State<ApiState>) -> Response<Body> {
+    if state.service.is_ready() {
+        let revision = state.service.revision();
+        json_with(StatusCode::OK, &json!({ "status": "ready", "revision": revision }))
+    } else {
+        json_with(StatusCode::SERVICE_UNAVAILABLE, &json!({ "message": "the zones are still being loaded" }))
+    }
+}
+
+/// `GET /metrics`: what the rest of the process counts, in the Prometheus text format.
+pub async fn metrics(State(state): State<ApiState>) -> Response<Body> {
+    let mut text = String::with_capacity(4096);
+    text.push_str("# HELP sextant_revision Number of the last change that queries can see.\n");
+    text.push_str("# TYPE sextant_revision gauge\n");
+    text.push_str(&format!("sextant_revision {}\n", state.service.revision()));
+    if let Some(more) = &state.options.metrics {
+        text.push_str(&more());
+    }
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,3 @@
+//! The endpoints that are compatible with the NS1 v1 API.
+
+pub mod catalog;

@@ -1,0 +1,120 @@
+//! Data sources: connect, read, change, disconnect.
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::Response;
+use serde_json::{Map, Value};
+
+use crate::dto::feed::FeedReply;
+use crate::dto::fields;
+use crate::dto::source::{SourceDoc, SourceReply};
+use crate::error::ApiError;
+use crate::http::{self, JsonObject};
+use crate::ids::SourceId;
+use crate::limits::NAME_BYTES;
+use crate::service::{Actor, Service};
+use crate::source_types::SourceType;
+
+/// `GET /v1/data/sources`: all sources, each with its feeds.
+pub async fn list(State(service): State<Service>) -> Result<Response<Body>, ApiError> {
+    let sources = service.sources()?;
+    let feeds: Vec<Vec<FeedReply>> =
+        sources.iter().map(|source| feeds_of(&service, source.id)).collect::<Result<_, _>>()?;
+    let replies = sources.iter().zip(feeds).map(|(source, feeds)| SourceReply::new(source, feeds));
+    Ok(http::json(&replies.collect::<Vec<_>>()))
+}
+
+/// `GET /v1/data/sources/:sourceid`.
+pub async fn view(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+) -> Result<Response<Body>, ApiError> {
+    let source = service.source(source_id(&id)?)?.ok_or_else(ApiError::source_not_found)?;
+    shown(&service, &source)
+}
+
+/// `PUT /v1/data/sources`.
+pub async fn create(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    JsonObject(body): JsonObject,
+) -> Result<Response<Body>, ApiError> {
+    let name = name_of(&body)?.ok_or_else(|| ApiError::missing_field("name"))?;
+    let kind = SourceType::find(fields::required_string(&body, "sourcetype")?)?;
+    let config = config_of(&body)?.unwrap_or_default();
+    kind.check_config(&config)?;
+    let source = SourceDoc { id: SourceId::random(), name, sourcetype: kind.name.to_owned(), config };
+    let stored = source.clone();
+    service.commit(&actor, move |transaction| transaction.put_source(stored)).await?;
+    shown(&service, &source)
+}
+
+/// `POST /v1/data/sources/:sourceid`: changes the fields given; the type never changes.
+pub async fn update(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+    JsonObject(body): JsonObject,
+) -> Result<Response<Body>, ApiError> {
+    let id = source_id(&id)?;
+    let (name, config) = (name_of(&body)?, config_of(&body)?);
+    let change = move |transaction: &mut crate::service::Transaction<'_>| {
+        let mut source = transaction.source(id)?.ok_or_else(ApiError::source_not_found)?;
+        let before = source.clone();
+        if let Some(config) = config {
+            SourceType::find(&source.sourcetype)?.check_config(&config)?;
+            source.config = config;
+        }
+        source.name = name.unwrap_or(source.name);
+        if source != before {
+            transaction.put_source(source.clone())?;
+        }
+        Ok(source)
+    };
+    let source = service.commit(&actor, change).await?.value;
+    shown(&service, &source)
+}
+
+/// `DELETE /v1/data/sources/:sourceid`: with all its feeds; pointers to them leave the records.
+pub async fn remove(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Response<Body>, ApiError> {
+    let id = source_id(&id)?;
+    service.commit(&actor, move |transaction| transaction.delete_source(id)).await?;
+    Ok(http::empty())
+}
+
+/// The id in a path. One of another form names nothing.
+pub(super) fn source_id(text: &str) -> Result<SourceId, ApiError> {
+    text.parse().map_err(|_| ApiError::source_not_found())
+}
+
+/// All feeds of a source as clients read them.
+pub(super) fn feeds_of(service: &Service, source: SourceId) -> Result<Vec<FeedReply>, ApiError> {
+    service.feeds(source)?.into_iter().map(|feed| super::feeds::reply(service, feed)).collect()
+}
+
+/// `name`, if the body holds it.
+pub(super) fn name_of(body: &Map<String, Value>) -> Result<Option<String>, ApiError> {
+    let Some(name) = fields::string(body, "name")? else { return Ok(None) };
+    if name.is_empty() || name.len() > NAME_BYTES {
+        let expected = format!("a text of 1 to {NAME_BYTES} bytes");
+        return Err(ApiError::invalid_field("name", &name.into(), &expected));
+    }
+    Ok(Some(name.to_owned()))
+}
+
+/// `config`, if the body holds it. Null means the same as an empty one.
+pub(super) fn config_of(body: &Map<String, Value>) -> Result<Option<Map<String, Value>>, ApiError> {
+    match body.get("config") {
+        Some(Value::Null) => Ok(Some(Map::new())),
+        _ => Ok(fields::object(body, "config")?.cloned()),
+    }
+}
+
+fn shown(service: &Service, source: &SourceDoc) -> Result<Response<Body>, ApiError> {
+    Ok(http::json(&SourceReply::new(source, feeds_of(service, source.id)?)))
+}
