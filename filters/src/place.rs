@@ -4,6 +4,8 @@
 //! its ends, so the order is the same, and it needs three subtractions instead of trigonometry. Near points
 //! keep their resolution (well under a metre), which the cosine of the angle would not.
 
+use std::sync::LazyLock;
+
 use geoip_data::{Coordinates, CountryCode, SubdivisionCode, catalog};
 
 /// Mean radius of the earth in kilometres (IUGG).
@@ -45,6 +47,11 @@ impl Chord {
     /// Bits that order like the chord, which is never negative.
     pub(crate) fn rank(self) -> u32 {
         self.0.to_bits()
+    }
+
+    /// The chord of a [`Chord::rank`].
+    pub(crate) fn from_rank(rank: u32) -> Self {
+        Self(f32::from_bits(rank))
     }
 
     /// The shorter of two.
@@ -91,16 +98,47 @@ impl SubdivisionTag {
     }
 }
 
+/// The points of the catalog, computed once.
+struct Points {
+    /// By [`CountryCode::index`].
+    countries: Vec<Option<Point>>,
+    /// Sorted by code; most subdivisions have no position of their own.
+    subdivisions: Vec<((CountryCode, SubdivisionCode), Point)>,
+}
+
+static POINTS: LazyLock<Points> = LazyLock::new(|| {
+    let mut points = Points { countries: vec![None; CountryCode::SPACE], subdivisions: Vec::new() };
+    for facts in catalog::countries() {
+        points.countries[facts.code.index()] = catalog::country_position(facts.code).map(Point::new);
+    }
+    for country in catalog::subdivision_countries() {
+        for subdivision in catalog::subdivisions(country) {
+            if let Some(position) = catalog::subdivision_position(country, subdivision) {
+                points.subdivisions.push(((country, subdivision), Point::new(position)));
+            }
+        }
+    }
+    points.subdivisions.sort_unstable_by_key(|(code, _)| *code);
+    points
+});
+
+/// Computes the points of the catalog unless that was done, so that no query has to.
+pub(crate) fn prepare_points() {
+    LazyLock::force(&POINTS);
+}
+
 /// The representative point of a country.
 pub(crate) fn country_point(country: CountryCode) -> Option<Point> {
-    catalog::country_position(country).map(Point::new)
+    POINTS.countries.get(country.index()).copied().flatten()
 }
 
 /// The representative point of a subdivision, or else of its country.
 pub(crate) fn subdivision_point(country: CountryCode, subdivision: SubdivisionCode) -> Option<Point> {
-    let position =
-        catalog::subdivision_position(country, subdivision).or_else(|| catalog::country_position(country));
-    position.map(Point::new)
+    let points = &POINTS.subdivisions;
+    match points.binary_search_by_key(&(country, subdivision), |(code, _)| *code) {
+        Ok(index) => Some(points[index].1),
+        Err(_) => country_point(country),
+    }
 }
 
 #[cfg(test)]

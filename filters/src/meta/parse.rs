@@ -215,15 +215,7 @@ fn check_count(key: MetaKey, count: usize, limit: usize) -> Result<(), MetaError
 fn georegions(key: MetaKey, json: &Value) -> Result<Option<MetaValue>, MetaError> {
     const EXPECTED: &str =
         "one of US-EAST, US-CENTRAL, US-WEST, EUROPE, ASIAPAC, SOUTH-AMERICA and AFRICA, or a list of them";
-    let mut regions = Vec::new();
-    for item in items(json) {
-        let region = item.as_str().and_then(Georegion::parse);
-        let region = region.ok_or_else(|| MetaError::value(key, item, EXPECTED))?;
-        if !regions.contains(&region) {
-            regions.push(region);
-        }
-    }
-    regions.sort_unstable_by_key(|region| region.index());
+    let regions = list(key, json, EXPECTED, |item| item.as_str().and_then(Georegion::parse))?;
     Ok(Some(MetaValue::Georegions(regions.into())))
 }
 

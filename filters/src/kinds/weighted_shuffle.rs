@@ -1,0 +1,132 @@
+//! `weighted_shuffle`: random order, heavy answers first more often.
+//!
+//! Answers are drawn one after another; each draw takes one of those left with a probability proportional to
+//! its weight. So the share of an answer in the first place is its weight over the sum of the weights. Answers
+//! with weight 0 or without a weight come after all others, in random order.
+//!
+//! Few draws walk the weights left. Many draws give each answer the key E / weight with E exponential, and
+//! sort: the least of such keys belongs to an answer with a probability proportional to its weight, and so does
+//! the next among those left, which makes the two ways the same distribution.
+
+use super::shuffle::shuffle;
+use super::{Filter, Run};
+use crate::catalog::FilterType;
+use crate::column::NumberColumn;
+use crate::context::{Entropy, draw_unit};
+use crate::meta::MetaKey;
+use crate::trace::{Reason, Trace};
+
+pub(crate) const TYPE: FilterType = FilterType {
+    name: "weighted_shuffle",
+    aliases: &["shuffle_weighted"],
+    short_description: "Shuffles the answers by weight",
+    description: "Puts the answers in random order, drawing one after another with a probability proportional to \
+                  its <code>weight</code>. Answers without a positive weight come last.",
+    tier: 2,
+    inputs: &[MetaKey::Weight],
+    options: &[],
+    record_types: &[],
+    looks_at_client: false,
+    compile: |compiler, _| {
+        Ok(Filter::WeightedShuffle(WeightedShuffle {
+            weight: compiler.number(MetaKey::Weight)?,
+            needed: usize::MAX,
+        }))
+    },
+};
+
+/// Steps of walking above which sorting is cheaper: a logarithm and its share of a sort cost some fifty
+/// additions.
+const MAX_WALK: usize = 2048;
+
+/// The compiled filter.
+#[derive(Clone, Debug)]
+pub(crate) struct WeightedShuffle {
+    weight: NumberColumn,
+    /// How many of the first positions matter to the next step.
+    needed: usize,
+}
+
+impl WeightedShuffle {
+    pub(super) fn limit_positions(&mut self, needed: usize) {
+        self.needed = needed;
+    }
+
+    pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
+        run.explain(|run, _, answer, used| {
+            used.extend(run.used_number(&self.weight, answer));
+            match run.number(&self.weight, answer) {
+                Some(weight) if weight > 0.0 => Reason::DrawnByWeight { weight },
+                _ => Reason::DrawnWithoutWeight,
+            }
+        });
+        if self.weight.places.is_empty() {
+            return shuffle(run.selection.as_mut_slice(), self.needed, run.context.entropy);
+        }
+        let draws = self.needed.min(run.selection.len());
+        if draws.saturating_mul(run.selection.len()) <= MAX_WALK {
+            self.walk(run, draws);
+        } else {
+            self.sort(run);
+        }
+    }
+
+    /// Draws the first `draws` positions by walking over the weights that are left.
+    fn walk<T: Trace>(&self, run: &mut Run<'_, '_, T>, draws: usize) {
+        run.context.scratch.weights.clear();
+        for position in 0..run.selection.len() {
+            let weight = run.number(&self.weight, run.answer_at(position)).unwrap_or(0.0);
+            run.context.scratch.weights.push(weight);
+        }
+        let weights = &mut run.context.scratch.weights;
+        let answers = run.selection.as_mut_slice();
+        for position in 0..draws {
+            match draw_by_weight(&weights[position..], run.context.entropy) {
+                Some(offset) => {
+                    answers.swap(position, position + offset);
+                    weights.swap(position, position + offset);
+                }
+                // Only answers without a positive weight are left.
+                None => return shuffle(&mut answers[position..], draws - position, run.context.entropy),
+            }
+        }
+    }
+
+    /// Draws all positions at once by sorting.
+    fn sort<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
+        run.set_keys(|run, answer| {
+            let draw = draw_unit(run.context.entropy);
+            exponential_key(1.0 - draw, run.number(&self.weight, answer))
+        });
+        run.sort_by_keys();
+    }
+}
+
+/// The index of a weight, drawn with a probability proportional to it; `None` when no weight is positive.
+fn draw_by_weight(weights: &[f64], entropy: &mut Entropy) -> Option<usize> {
+    let total: f64 = weights.iter().sum();
+    if total <= 0.0 {
+        return None;
+    }
+    let mut left = draw_unit(entropy) * total;
+    for (index, weight) in weights.iter().enumerate() {
+        if left < *weight {
+            return Some(index);
+        }
+        left -= weight;
+    }
+    // Rounding can carry the walk past the end; the last positive weight is where it was headed.
+    weights.iter().rposition(|weight| *weight > 0.0)
+}
+
+/// A sort key that turns a uniform number from (0, 1] into an order by weight: -ln(u) / weight, ascending, and
+/// after all of these the answers without a positive weight, by their uniform number.
+pub(super) fn exponential_key(uniform: f64, weight: Option<f64>) -> u64 {
+    /// The sign bit: larger than the bits of every number that is not negative.
+    const LAST: u64 = 1 << 63;
+    match weight.filter(|weight| *weight > 0.0) {
+        // Adding zero makes the minus zero of ln(1) a plain zero.
+        Some(weight) => (-uniform.ln() / weight + 0.0).to_bits(),
+        None => LAST | uniform.to_bits(),
+    }
+}
