@@ -1,9 +1,33 @@
 //! The query engine and its transports.
+//!
+//! ```text
+//!  UDP worker (thread, recvmmsg/sendmmsg) ─┐
+//!                                          ├─▶ Responder::answer ──▶ Snapshot, GeoData
+//!  TCP worker (thread, tokio) ─────────────┘    octets in, octets out
+//! ```
+//!
+//! [`Responder::answer`] is the whole of the engine: synchronous, without allocation, locks or panics. Transports
+//! bring octets to it and carry its reply away. Each worker has a responder of its own, so that nothing is
+//! shared between workers but what they only read: the snapshot, the geography, and live cells.
+//!
+//! [`Server`] binds the sockets and [`RunningServer`] runs the workers.
 
 #![deny(unsafe_code)]
 
+pub mod config;
 pub mod edns;
+pub mod engine;
 pub mod limits;
 pub mod message;
+mod resolve;
+mod server;
+mod steering;
 mod sys;
+mod tcp;
 pub mod telemetry;
+mod udp;
+
+pub use config::{ServerConfig, TcpLimits};
+pub use engine::{Disposition, DropReason, Peer, Responder, Transport};
+pub use server::{BindError, RunningServer, Server};
+pub use telemetry::counters::{Counter, CounterTotals, Counters};

@@ -56,3 +56,15 @@ pub const STREAM_WRITE_OCTETS: usize = 128 << 10;
 
 /// Octets taken from a stream with one read: at least one largest message with its prefix.
 pub const STREAM_READ_OCTETS: usize = 64 << 10;
+
+/// How long connections may take to get their last replies when the server ends.
+pub const STREAM_DRAIN: Duration = Duration::from_secs(2);
+
+/// Pause after a connection could not be accepted: the usual reason, too many open files, does not go away at once.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Attempts to find a port that is free for both UDP and TCP.
+pub const PORT_ATTEMPTS: usize = 32;
+
+/// Descriptors of the process beside its TCP connections.
+pub const OTHER_DESCRIPTORS: u64 = 1024;

@@ -125,6 +125,11 @@ impl Batch {
         Ok(self.received)
     }
 
+    /// Whether nothing was received, or an empty datagram first.
+    pub fn is_first_empty(&self) -> bool {
+        self.received == 0 || self.query_headers.first().is_none_or(|header| header.msg_len == 0)
+    }
+
     /// Offers each datagram with a buffer for its reply; `answer` returns the length of the reply, or
     /// `None` for no reply.
     pub fn answer_each(&mut self, mut answer: impl FnMut(Datagram<'_>, &mut [u8]) -> Option<usize>) {
@@ -267,7 +272,7 @@ fn decode_address(octets: &[u8; ADDRESS_OCTETS]) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::socket;
+    use crate::sys::socket::{self, Turn};
 
     fn client_of(server: &UdpSocket, host: &str) -> UdpSocket {
         let client = UdpSocket::bind(format!("{host}:0")).unwrap();
@@ -288,7 +293,7 @@ mod tests {
 
     #[test]
     fn replies_go_to_their_senders_and_silence_stays_silent() {
-        let server = socket::udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
         let mut batch = Batch::new(8, 64, 64, ReplySource::Bound);
         let clients: Vec<_> = (0..4).map(|_| client_of(&server, "127.0.0.1")).collect();
         for round in 0..3u8 {
@@ -314,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_datagram_longer_than_the_buffer_is_marked() {
-        let server = socket::udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
         let client = client_of(&server, "127.0.0.1");
         client.send(&[7; 100]).unwrap();
         let mut batch = Batch::new(4, 64, 64, ReplySource::Bound);
@@ -331,7 +336,7 @@ mod tests {
     #[test]
     fn a_wildcard_socket_replies_from_the_address_that_was_asked() {
         for (wildcard, host) in [("0.0.0.0:0", "127.0.0.2"), ("[::]:0", "[::1]")] {
-            let Ok(server) = socket::udp(wildcard.parse().unwrap()) else {
+            let Ok(server) = socket::udp(wildcard.parse().unwrap(), Turn::First) else {
                 assert!(wildcard.starts_with('['), "only IPv6 may be missing");
                 continue;
             };
@@ -346,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_cannot_be_sent_is_counted_and_the_others_go_out() {
-        let server = socket::udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
         let client = client_of(&server, "127.0.0.1");
         client.send(b"one").unwrap();
         client.send(b"two").unwrap();

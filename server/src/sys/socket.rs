@@ -8,6 +8,18 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::limits;
 
+/// The place of a socket among those that share an address.
+///
+/// The first one is bound exclusively, so that it fails when anyone else has the address (sockets with `SO_REUSEPORT` would
+/// quietly share it with another server of the same user), and shares it from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The first socket of this server on the address.
+    First,
+    /// A further one.
+    Further,
+}
+
 /// Opens one of several UDP sockets on the same address; the kernel spreads clients over them.
 ///
 /// A socket on a wildcard address reports which local address each datagram came to, so that the reply
@@ -15,12 +27,8 @@ use crate::limits;
 ///
 /// # Errors
 /// What the kernel says, most often that the address is in use or not ours.
-pub fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+pub fn udp(address: SocketAddr, turn: Turn) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_port(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
     // Smaller buffers than asked for only cost drops under bursts; the kernel limits them by its own setting.
     let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER);
     let _ = socket.set_send_buffer_size(limits::UDP_SEND_BUFFER);
@@ -29,7 +37,7 @@ pub fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
         report_destinations(&socket, address)?;
     }
     socket.set_read_timeout(Some(limits::UDP_WAKE))?;
-    socket.bind(&address.into())?;
+    bind(&socket, address, turn)?;
     Ok(socket.into())
 }
 
@@ -37,39 +45,42 @@ pub fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
 ///
 /// # Errors
 /// What the kernel says, most often that the address is in use or not ours.
-pub fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn tcp(address: SocketAddr, turn: Turn) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of the process before this one may linger in TIME-WAIT.
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
+    bind(&socket, address, turn)?;
     socket.listen(limits::TCP_BACKLOG)?;
     Ok(socket.into())
 }
 
-/// Fails when another process, or another server in this one, holds the address.
-///
-/// Sockets with `SO_REUSEPORT` would quietly share it with the same user's other server, so the address is
-/// first bound without, and let go.
-///
-/// # Errors
-/// What the kernel says.
-pub fn probe(address: SocketAddr) -> io::Result<()> {
-    for (kind, protocol) in [(Type::DGRAM, Protocol::UDP), (Type::STREAM, Protocol::TCP)] {
-        let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        if kind == Type::STREAM {
-            socket.set_reuse_address(true)?;
-        }
-        socket.bind(&address.into())?;
+fn bind(socket: &Socket, address: SocketAddr, turn: Turn) -> io::Result<()> {
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
     }
-    Ok(())
+    match turn {
+        Turn::First => {
+            socket.bind(&address.into())?;
+            socket.set_reuse_port(true)
+        }
+        Turn::Further => {
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())
+        }
+    }
+}
+
+/// Lets the process open as many files as it may, if its present limit is below `wanted`.
+pub fn raise_descriptor_limit(wanted: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a whole `rlimit` that outlives the call.
+    let status = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if status == 0 && limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted.min(limit.rlim_max);
+        // SAFETY: as above. A refusal leaves the limit as it was: fewer connections, each refused and counted.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
 }
 
 /// Wakes a thread that waits for a datagram on the socket.
@@ -117,22 +128,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_sockets_share_an_address_and_a_probe_sees_them() {
+    fn an_address_is_shared_within_a_server_and_with_nobody_else() {
         let anywhere = "127.0.0.1:0".parse().unwrap();
-        let first = udp(anywhere).unwrap();
+        let first = udp(anywhere, Turn::First).unwrap();
         let address = first.local_addr().unwrap();
-        let _second = udp(address).unwrap();
-        assert_eq!(probe(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let _second = udp(address, Turn::Further).unwrap();
+        let _third = udp(address, Turn::Further).unwrap();
+        assert_eq!(udp(address, Turn::First).unwrap_err().kind(), io::ErrorKind::AddrInUse);
 
-        let first = tcp(anywhere).unwrap();
+        let first = tcp(anywhere, Turn::First).unwrap();
         let address = first.local_addr().unwrap();
-        let _second = tcp(address).unwrap();
-        assert_eq!(probe(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let _second = tcp(address, Turn::Further).unwrap();
+        let _third = tcp(address, Turn::Further).unwrap();
+        assert_eq!(tcp(address, Turn::First).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn the_descriptor_limit_is_never_lowered() {
+        raise_descriptor_limit(0);
+        raise_descriptor_limit(256);
+        let sockets: Vec<_> = (0..128).map(|_| udp("127.0.0.1:0".parse().unwrap(), Turn::First)).collect();
+        assert!(sockets.iter().all(Result::is_ok));
     }
 
     #[test]
     fn a_waiting_reader_wakes_up() {
-        let socket = udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
         socket.set_read_timeout(None).unwrap();
         wake(&socket);
         assert!(matches!(socket.recv(&mut [0; 16]), Ok(0) | Err(_)));

@@ -1,0 +1,267 @@
+//! What a reply says: the algorithm of RFC 1034, 4.3.2.
+//!
+//! One [`Resolution`] answers one question. It finds the zone, looks the name up, and writes what the look-up
+//! calls for: the RRset, a referral, an alias and then what the alias leads to, or a denial. Every RRset is written whole or
+//! not at all: when one that belongs into the reply does not fit, the reply ends before it and is marked as truncated
+//! (RFC 2181, 9).
+
+mod addresses;
+mod alias;
+
+use zones::{Lookup, Node, QueryName, RecordType, Rrset, RrsetBody, Snapshot, ZoneMatch};
+
+use crate::message::ResponseCode;
+use crate::message::build::{Full, Mark, Owner, RecordHead, ReplyBuilder, Section};
+use crate::steering::Steering;
+use crate::telemetry::counters::Counter;
+use addresses::Targets;
+use alias::{Substitution, Visited};
+
+/// Who speaks for the data of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// We do: the name asked for is in a zone of ours and not below a cut.
+    Ours,
+    /// Someone else: a referral, or a name that we do not hold.
+    Elsewhere,
+}
+
+/// How a resolution ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The response code.
+    pub code: ResponseCode,
+    /// Whether the reply is authoritative. With aliases this is about the first name (RFC 1035, 4.1.1).
+    pub authority: Authority,
+    /// Something that belongs into the reply did not fit.
+    pub is_truncated: bool,
+}
+
+/// One question on its way to a reply.
+pub struct Resolution<'a> {
+    snapshot: &'a Snapshot,
+    record_type: RecordType,
+    reply: ReplyBuilder<'a>,
+    steering: Steering<'a>,
+    code: ResponseCode,
+    authority: Authority,
+    /// The end of the last whole RRset.
+    whole: Mark,
+}
+
+/// The name that is being resolved: the question's, or the target of an alias.
+#[derive(Clone, Copy)]
+struct Current<'n> {
+    name: &'n QueryName,
+    is_question: bool,
+}
+
+impl<'n> Current<'n> {
+    /// The owner that the name from `label` on makes. The question stands in the reply already.
+    fn owner(&self, label: usize) -> Owner<'n> {
+        if self.is_question {
+            Owner::Question(self.name.offset(label))
+        } else {
+            Owner::Spelled(self.name.suffix(label))
+        }
+    }
+}
+
+/// What comes after a name is dealt with.
+enum Step<'a> {
+    /// Nothing: the reply is complete.
+    Done,
+    /// The target of a CNAME.
+    Alias(&'a [u8]),
+    /// What a DNAME made of the name.
+    Substituted(Substitution),
+}
+
+/// How much of an RRset goes out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Take {
+    All,
+    /// Of types that can have one record only.
+    First,
+}
+
+/// Making and ending.
+impl<'a> Resolution<'a> {
+    /// Starts a reply that has its question already.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        record_type: RecordType,
+        reply: ReplyBuilder<'a>,
+        steering: Steering<'a>,
+    ) -> Self {
+        let whole = reply.mark();
+        let (code, authority) = (ResponseCode::NoError, Authority::Ours);
+        Self { snapshot, record_type, reply, steering, code, authority, whole }
+    }
+
+    /// Resolves `question`; `alias` is room for the names that it leads to.
+    pub fn run(&mut self, question: &QueryName, alias: &mut QueryName) -> Ending {
+        let is_truncated = self.follow(question, alias).is_err();
+        if is_truncated {
+            self.reply.go_back(self.whole);
+        }
+        Ending { code: self.code, authority: self.authority, is_truncated }
+    }
+
+    /// Completes the reply and returns its length.
+    pub fn finish(self, id: u16, flags: u16, code: ResponseCode) -> usize {
+        self.reply.finish(id, flags, code, self.steering.scope_bits())
+    }
+}
+
+/// The algorithm.
+impl<'a> Resolution<'a> {
+    fn follow(&mut self, question: &QueryName, alias: &mut QueryName) -> Result<(), Full> {
+        let mut step = self.resolve(Current { name: question, is_question: true })?;
+        if matches!(step, Step::Done) {
+            return Ok(());
+        }
+        let mut visited = Visited::starting_at(question);
+        loop {
+            let target = match &step {
+                Step::Done => return Ok(()),
+                Step::Alias(target) => target,
+                Step::Substituted(substitution) => substitution.name(),
+            };
+            // Stored targets are whole names; one that is not leads nowhere.
+            if alias.read(target, 0).is_err() {
+                return Ok(());
+            }
+            if !visited.insert(alias) {
+                self.steering.counters().count(Counter::AliasLimit);
+                return Ok(());
+            }
+            step = self.resolve(Current { name: alias, is_question: false })?;
+        }
+    }
+
+    /// Deals with one name.
+    fn resolve(&mut self, current: Current<'_>) -> Result<Step<'a>, Full> {
+        let snapshot = self.snapshot;
+        let Some(found) = snapshot.find_zone(current.name, self.record_type) else {
+            if current.is_question {
+                (self.code, self.authority) = (ResponseCode::Refused, Authority::Elsewhere);
+            }
+            return Ok(Step::Done);
+        };
+        match found.zone.lookup(current.name, found.apex_label, self.record_type) {
+            Lookup::Found(node) | Lookup::Wildcard { node } => self.answer_from(node, current, &found),
+            Lookup::Delegation { cut, cut_label } => self.refer(cut, current, cut_label),
+            Lookup::Dname { node, owner_label } => self.substitute(node, current, owner_label, &found),
+            Lookup::NxDomain => {
+                self.code = ResponseCode::NameError;
+                self.deny(current, &found)
+            }
+        }
+    }
+
+    /// Answers from the node that the name has or that stands for it.
+    fn answer_from(
+        &mut self,
+        node: Node<'a>,
+        current: Current<'_>,
+        found: &ZoneMatch<'a>,
+    ) -> Result<Step<'a>, Full> {
+        if self.record_type == RecordType::ANY {
+            return self.answer_any(node, current, found);
+        }
+        if self.record_type == RecordType::SOA && found.apex_label == 0 {
+            return self.answer_soa(current, found);
+        }
+        let owner = current.owner(0);
+        if let Some(rrset) = node.rrset(self.record_type) {
+            if self.answer(owner, &rrset)? { Ok(Step::Done) } else { self.deny(current, found) }
+        } else if let Some(cname) = node.rrset(RecordType::CNAME) {
+            let mut target = None;
+            self.write(Section::Answer, owner, &cname, Take::First, |rdata| target = Some(rdata))?;
+            match target {
+                Some(target) => Ok(Step::Alias(target)),
+                None => self.deny(current, found),
+            }
+        } else {
+            self.deny(current, found)
+        }
+    }
+
+    /// One RRset of the node (RFC 8482, 4.1).
+    fn answer_any(
+        &mut self,
+        node: Node<'a>,
+        current: Current<'_>,
+        found: &ZoneMatch<'a>,
+    ) -> Result<Step<'a>, Full> {
+        for rrset in node.rrsets() {
+            if self.answer(current.owner(0), &rrset)? {
+                return Ok(Step::Done);
+            }
+        }
+        if found.apex_label == 0 { self.answer_soa(current, found) } else { self.deny(current, found) }
+    }
+
+    fn answer_soa(&mut self, current: Current<'_>, found: &ZoneMatch<'a>) -> Result<Step<'a>, Full> {
+        let soa = found.zone.soa();
+        let head = RecordHead { owner: current.owner(0), record_type: RecordType::SOA.0, ttl_s: soa.ttl };
+        self.reply.record(Section::Answer, head, soa.rdata)?;
+        Ok(Step::Done)
+    }
+
+    /// Says that there is no such data, or with NXDOMAIN no such name, and for how long that may be
+    /// believed (RFC 2308, 3 and 5).
+    fn deny(&mut self, current: Current<'_>, found: &ZoneMatch<'a>) -> Result<Step<'a>, Full> {
+        let soa = found.zone.soa();
+        let owner = current.owner(found.apex_label);
+        let head = RecordHead { owner, record_type: RecordType::SOA.0, ttl_s: soa.negative_ttl };
+        self.reply.record(Section::Authority, head, soa.rdata)?;
+        Ok(Step::Done)
+    }
+
+    /// Writes an RRset that was asked for and the addresses of the names in it; false if a chain left nothing of it.
+    fn answer(&mut self, owner: Owner<'_>, rrset: &Rrset<'a>) -> Result<bool, Full> {
+        let take = if rrset.rtype == RecordType::CNAME { Take::First } else { Take::All };
+        let Some(target_offset) = addresses::target_offset(rrset.rtype) else {
+            return self.write(Section::Answer, owner, rrset, take, |_| {});
+        };
+        let mut targets = Targets::default();
+        let written = self.write(Section::Answer, owner, rrset, take, |rdata| {
+            targets.add(rdata.get(target_offset..).unwrap_or(&[]));
+        })?;
+        self.add_addresses(&targets);
+        Ok(written)
+    }
+
+    /// Writes an RRset and shows `seen` each rdata written; false if a chain left nothing of it.
+    fn write(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rrset: &Rrset<'a>,
+        take: Take,
+        mut seen: impl FnMut(&'a [u8]),
+    ) -> Result<bool, Full> {
+        let head = RecordHead { owner, record_type: rrset.rtype.0, ttl_s: rrset.ttl };
+        let most = if take == Take::First { 1 } else { usize::MAX };
+        let before = self.reply.count(section);
+        match rrset.body {
+            RrsetBody::Static(rdatas) => {
+                for rdata in rdatas.iter().take(most) {
+                    self.reply.record(section, head, rdata)?;
+                    seen(rdata);
+                }
+            }
+            RrsetBody::Steered(record) => {
+                for &answer in self.steering.choose(record).iter().take(most) {
+                    let rdata = record.rdata(usize::from(answer));
+                    self.reply.record(section, head, rdata)?;
+                    seen(rdata);
+                }
+            }
+        }
+        self.whole = self.reply.mark();
+        Ok(self.reply.count(section) > before)
+    }
+}
