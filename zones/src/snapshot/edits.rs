@@ -40,6 +40,14 @@ pub(crate) struct NodeEdit {
     pub(crate) wildcard_child: Option<bool>,
 }
 
+impl NodeEdit {
+    /// The apex, without changes of its own: it is there from the first edit on.
+    fn of_apex() -> Self {
+        let owner = OwnerPlace { start: 0, length: 0 };
+        Self { hash: keys().origin, owner, staged: 0..0, children: 0, wildcard_child: None }
+    }
+}
+
 /// The edits of all nodes that change.
 pub(crate) struct Plan {
     pub(crate) nodes: Vec<NodeEdit>,
@@ -121,6 +129,9 @@ impl Edits {
     pub(crate) fn plan(&mut self, table: &Table) -> Plan {
         self.sort();
         let mut nodes = self.group();
+        if table.len() == 0 && nodes.iter().all(|edit| edit.owner.length > 0) {
+            nodes.push(NodeEdit::of_apex());
+        }
         let depths: Vec<u8> = nodes.iter().map(|edit| self.depth(edit.owner)).collect();
         let deepest = depths.iter().copied().max().unwrap_or(0);
         let mut by_depth: Vec<Vec<usize>> = vec![Vec::new(); usize::from(deepest) + 1];

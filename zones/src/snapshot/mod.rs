@@ -24,6 +24,9 @@ mod table;
 mod world;
 mod zone;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;

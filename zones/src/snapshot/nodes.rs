@@ -402,6 +402,12 @@ impl Shard {
         })
     }
 
+    /// Where the shard's octets lie.
+    #[cfg(test)]
+    pub(crate) fn heap_address(&self) -> *const u8 {
+        self.octets.as_deref().map_or(std::ptr::null(), <[u8]>::as_ptr)
+    }
+
     /// The octets this shard takes on the heap, long rdata and chains not counted.
     pub(crate) fn heap_octets(&self) -> usize {
         const ARC_HEADER: usize = 16;

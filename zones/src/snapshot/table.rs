@@ -43,6 +43,12 @@ impl Table {
         self.shards.iter().map(|shard| shard.heap_octets() + size_of::<Shard>()).sum()
     }
 
+    /// Where each shard lies in memory: equal addresses are shared shards.
+    #[cfg(test)]
+    pub(crate) fn shard_addresses(&self) -> Vec<*const u8> {
+        self.shards.iter().map(Shard::heap_address).collect()
+    }
+
     /// Makes edits, rebuilding only the shards that they touch, and tells how the zone's counts change.
     pub(crate) fn apply(&mut self, edits: &mut Edits) -> Tally {
         let plan = edits.plan(self);

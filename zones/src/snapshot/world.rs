@@ -23,10 +23,10 @@ use crate::record_type::RecordType;
 #[derive(Debug, Default)]
 pub struct World {
     apexes: Apexes,
-    links: Links,
+    pub(super) links: Links,
     current: Arc<Snapshot>,
     /// Snapshots that a worker may still read. They are freed here, not by the worker.
-    retired: VecDeque<Arc<Snapshot>>,
+    pub(super) retired: VecDeque<Arc<Snapshot>>,
 }
 
 /// What a change set does to one zone.
@@ -82,7 +82,7 @@ impl World {
     /// Makes changes, in order, and gives the snapshot that has all of them.
     ///
     /// One change or a million: the changes are packed as they come, so that an iterator which reads them
-    /// from disk never has them all in memory. Changes that cannot be (a record of a zone that does not exist,
+    /// from disk never has them all in memory. A record may come before its zone. Changes that cannot be (a record of a zone that does not exist,
     /// or outside of it) are left out and logged: validation keeps them away.
     pub fn apply(&mut self, revision: u64, changes: impl IntoIterator<Item = Change>) -> Arc<Snapshot> {
         let mut batch = Batch::default();
@@ -182,7 +182,8 @@ impl World {
         };
         match zone {
             Some(mut zone) => {
-                if !edit.edits.is_empty() {
+                let is_new = zone.node_count() == 0 && zone.link().is_none();
+                if is_new || !edit.edits.is_empty() {
                     zone.edit(&mut edit.edits);
                 }
                 self.apexes.put(zone);

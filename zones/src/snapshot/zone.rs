@@ -10,7 +10,7 @@ use crate::record_type::RecordType;
 
 /// A zone as queries see it. Immutable.
 ///
-/// Invariants: a linked zone has no nodes. The counts agree with the nodes.
+/// Invariants: a linked zone has no nodes; any other has at least its apex. The counts agree with the nodes.
 #[derive(Clone, Debug)]
 pub struct Zone {
     pub(super) table: Table,
