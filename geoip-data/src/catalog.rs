@@ -117,3 +117,106 @@ fn subdivision_facts(
         .ok()?;
     SUBDIVISION_FACTS.get(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn country_code(text: &str) -> CountryCode {
+        CountryCode::parse(text).unwrap()
+    }
+
+    fn subdivision_code(text: &str) -> SubdivisionCode {
+        SubdivisionCode::parse(text).unwrap()
+    }
+
+    #[test]
+    fn there_are_249_countries_in_order() {
+        let codes: Vec<_> = countries().map(|facts| facts.code).collect();
+        assert_eq!(codes.len(), 249);
+        assert!(codes.is_sorted());
+        assert_eq!((codes[0].as_str(), codes[248].as_str()), ("AD", "ZW"));
+    }
+
+    #[test]
+    fn every_country_is_found_by_its_code_and_has_a_center() {
+        for facts in &COUNTRIES {
+            assert_eq!(CountryCode::parse(facts.code.as_str()), Some(facts.code));
+            assert_eq!(country(facts.code), Some(facts));
+            let position = facts.position.unwrap();
+            assert!(position.latitude.abs() <= 90.0 && position.longitude.abs() <= 180.0);
+            assert!(!facts.name.is_empty() && facts.alpha3.len() == 3 && facts.continent.len() == 2);
+        }
+    }
+
+    #[test]
+    fn kosovo_is_known_without_being_listed() {
+        let kosovo = country_code("XK");
+        assert_eq!(country(kosovo).map(|facts| facts.name), Some("Kosovo"));
+        assert!(countries().all(|facts| facts.code != kosovo));
+    }
+
+    #[test]
+    fn only_antarctica_and_empty_islands_have_no_georegion() {
+        let without: Vec<_> =
+            countries().filter(|facts| facts.georegion.is_none()).map(|facts| facts.code).collect();
+        assert_eq!(without, ["AQ", "BV", "GS", "HM", "TF"].map(country_code));
+    }
+
+    #[test]
+    fn all_subdivisions_of_iso_3166_2_are_there() {
+        assert_eq!(subdivision_countries().count(), 200);
+        let total: usize = subdivision_countries().map(|country| subdivisions(country).count()).sum();
+        assert_eq!(total, 5070);
+        for country in subdivision_countries() {
+            let codes: Vec<_> = subdivisions(country).collect();
+            assert!(codes.is_sorted());
+            for code in codes {
+                assert_eq!(SubdivisionCode::parse(code.as_str()), Some(code));
+                assert!(is_subdivision(country, code));
+            }
+        }
+    }
+
+    #[test]
+    fn a_subdivision_belongs_to_its_country() {
+        for (country, code, is_one) in [
+            ("US", "NY", true),
+            ("RU", "MOS", true),
+            ("US", "ON", false),
+            ("CA", "ON", true),
+            ("GI", "1", false),
+        ] {
+            assert_eq!(
+                is_subdivision(country_code(country), subdivision_code(code)),
+                is_one,
+                "{country}-{code}"
+            );
+        }
+        assert_eq!(subdivisions(country_code("GI")).count(), 0);
+    }
+
+    #[test]
+    fn us_and_canadian_subdivisions_have_georegion_and_center() {
+        let us: Vec<_> = subdivisions(country_code("US"))
+            .filter(|&code| subdivision_georegion(country_code("US"), code).is_some())
+            .collect();
+        assert_eq!(us.len(), 51);
+        for (country, code, georegion) in [
+            ("US", "NY", Some(Georegion::UsEast)),
+            ("US", "TX", Some(Georegion::UsCentral)),
+            ("CA", "BC", Some(Georegion::UsWest)),
+            ("FR", "75", None),
+        ] {
+            let (country, code) = (country_code(country), subdivision_code(code));
+            assert_eq!(subdivision_georegion(country, code), georegion);
+            assert_eq!(subdivision_position(country, code).is_some(), georegion.is_some());
+        }
+    }
+
+    #[test]
+    fn georegions_have_their_own_reference_points() {
+        assert_eq!(Georegion::UsWest.position(), Coordinates { latitude: 37.5, longitude: -118.0 });
+        assert_eq!(Georegion::Africa.position(), Coordinates { latitude: 1.0, longitude: 20.0 });
+    }
+}

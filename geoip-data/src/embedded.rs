@@ -48,3 +48,6 @@ pub(crate) fn location() -> AddressTable {
 pub(crate) fn asn() -> AddressTable {
     AddressTable { v4: table!("asn-ipv4", Long), v6: WideTable::To48(table!("asn-ipv6", Long)) }
 }
+
+#[cfg(test)]
+mod tests;

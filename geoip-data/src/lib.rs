@@ -10,10 +10,13 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+mod date;
 mod embedded;
 mod error;
 mod geo_data;
 mod handle;
+mod limits;
+mod mmdb;
 mod place;
 mod ranges;
 pub mod reload;

@@ -236,3 +236,97 @@ pub struct Located<T> {
     /// family: `0..=32` or `0..=128`.
     pub prefix_bits: u8,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(latitude: f32, longitude: f32) -> Coordinates {
+        Coordinates { latitude, longitude }
+    }
+
+    #[test]
+    fn a_country_code_is_read_in_any_case_and_must_exist() {
+        for text in ["de", "DE", "De"] {
+            assert_eq!(CountryCode::parse(text).unwrap().as_str(), "DE");
+        }
+        for text in ["", "D", "DEU", "ZZ", "UK", "1A", "d\u{e9}", "\u{e9}", "  "] {
+            assert_eq!(CountryCode::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_subdivision_code_is_one_to_three_letters_or_digits() {
+        for (text, read) in [("ny", "NY"), ("1", "1"), ("75c", "75C"), ("MOS", "MOS")] {
+            assert_eq!(SubdivisionCode::parse(text).unwrap().as_str(), read);
+        }
+        for text in ["", "ABCD", "N-Y", "N ", "\u{e9}", "A\0"] {
+            assert_eq!(SubdivisionCode::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_ordered_as_their_texts() {
+        let code = |text| SubdivisionCode::parse(text).unwrap();
+        assert!(code("A") < code("A1") && code("A1") < code("B"));
+        let country = |text| CountryCode::parse(text).unwrap();
+        assert!(country("AD") < country("DE") && country("AD").index() < country("DE").index());
+        assert!(country("ZW").index() < CountryCode::SPACE);
+    }
+
+    #[test]
+    fn a_georegion_is_read_in_any_case() {
+        for region in Georegion::ALL {
+            assert_eq!(Georegion::parse(region.name()), Some(region));
+            assert_eq!(Georegion::parse(&region.name().to_lowercase()), Some(region));
+            assert_eq!(Georegion::ALL[region.index()], region);
+        }
+        assert_eq!(Georegion::parse("US_EAST"), None);
+    }
+
+    #[test]
+    fn distances_follow_the_great_circle() {
+        let (london, new_york, sydney) = (at(51.5074, -0.1278), at(40.7128, -74.006), at(-33.8688, 151.2093));
+        for (from, to, kilometers) in [(london, new_york, 5570.0), (london, sydney, 16994.0)] {
+            assert!((from.distance_km(to) - kilometers).abs() < 2.0, "{}", from.distance_km(to));
+            assert_eq!(from.distance_km(to), to.distance_km(from));
+        }
+        assert_eq!(london.distance_km(london), 0.0);
+        assert!(at(10.0, 180.0).distance_km(at(10.0, -180.0)) < 1e-6);
+        // Half way around, where rounding must not leave the domain of the arc sine.
+        assert!((at(12.3, 45.6).distance_km(at(-12.3, -134.4)) - 20_015.1).abs() < 0.5);
+    }
+
+    #[test]
+    fn near_points_keep_their_order() {
+        let here = at(50.0, 8.0);
+        assert!(here.distance_km(at(50.0, 8.0001)) > 0.0);
+        assert!(here.distance_km(at(50.0, 8.0001)) < here.distance_km(at(50.0, 8.0002)));
+    }
+
+    #[test]
+    fn a_place_has_the_georegion_and_center_of_its_subdivision() {
+        let place = |country, subdivision: &str| {
+            Place::of(CountryCode::parse(country).unwrap(), SubdivisionCode::parse(subdivision))
+        };
+        assert_eq!(place("US", "WA").georegion, Some(Georegion::UsWest));
+        assert_eq!(place("CA", "QC").georegion, Some(Georegion::UsEast));
+        assert_eq!(place("DE", "BE").georegion, Some(Georegion::Europe));
+        assert_eq!(place("DE", "BE").position, place("DE", "").position);
+        assert_ne!(place("US", "WA").position, place("US", "").position);
+        assert_eq!(place("AQ", "").georegion, None);
+    }
+
+    #[test]
+    fn codes_and_georegions_serialize_as_text() {
+        let place = Place::of(CountryCode::parse("US").unwrap(), SubdivisionCode::parse("NY"));
+        let json = serde_json::to_value(place).unwrap();
+        assert_eq!(
+            [&json["country"], &json["subdivision"], &json["georegion"]],
+            ["US", "NY", "US-EAST"].map(|text| text).each_ref()
+        );
+        assert_eq!(serde_json::from_str::<CountryCode>("\"us\"").unwrap(), place.country.unwrap());
+        assert!(serde_json::from_str::<CountryCode>("\"zz\"").is_err());
+        assert_eq!(format!("{:>4}|{:?}", place.country.unwrap(), place.georegion.unwrap()), "  US|US-EAST");
+    }
+}

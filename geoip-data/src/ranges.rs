@@ -27,7 +27,7 @@ use std::net::IpAddr;
 
 use bucket::Bucket;
 use build::TableParts;
-pub(crate) use build::{BUCKETS, NO_VALUE, Ranges};
+pub(crate) use build::{NO_VALUE, Ranges};
 use tail::Tail;
 
 /// What a lookup finds.
