@@ -284,3 +284,6 @@ fn limit_draws(steps: &mut [Step]) {
         needed = filter.positions_that_matter();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ mod weighted_shuffle;
 mod weighted_sticky;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

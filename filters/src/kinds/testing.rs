@@ -54,7 +54,7 @@ fn table(json: &Value) -> MetaTable {
 }
 
 /// A record in the making.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     answers: Vec<(MetaTable, Option<String>)>,
     regions: Vec<(String, MetaTable)>,
