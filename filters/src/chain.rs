@@ -1,6 +1,7 @@
 //! The chain: compiled once when a record is published, run for every query.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,7 +15,6 @@ use crate::limits::{MAX_ANSWERS, MAX_LIVE_LISTS, MAX_LIVE_NUMBERS, MAX_STEPS};
 use crate::live::FeedCell;
 use crate::meta::{MetaTable, echo};
 use crate::{AnswerId, Context, FeedId, Selection, Trace, filter_types};
-use std::sync::Arc;
 
 /// One step of a chain as clients send it; it is given back as it came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,11 +111,11 @@ pub enum ChainError {
         option: &'static OptionType,
     },
     /// With all levels of metadata put together, an answer has a low watermark above its high one.
-    #[error("filters[{index}]: answer {answer} has low_watermark {low} above high_watermark {high}")]
+    #[error("filters[{index}]: answer {number} has low_watermark {low} above high_watermark {high}", number = answer + 1)]
     Watermarks {
         /// The position of the step.
         index: usize,
-        /// The position of the answer.
+        /// The position of the answer; the message counts from 1.
         answer: usize,
         /// The low watermark.
         low: f64,

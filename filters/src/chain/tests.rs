@@ -95,7 +95,7 @@ fn watermarks_the_wrong_way_round_across_levels_are_refused() {
     let record = Record::new(&[json!({}), json!({"low_watermark": 5})]).meta(&json!({"high_watermark": 4}));
     assert!(record.clone().step("up", &json!({})).compile().is_ok());
     let message = error(&record.step("shed_load", &json!({})));
-    assert_eq!(message, "filters[0]: answer 1 has low_watermark 5 above high_watermark 4");
+    assert_eq!(message, "filters[0]: answer 2 has low_watermark 5 above high_watermark 4");
 }
 
 #[test]

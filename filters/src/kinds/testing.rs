@@ -209,3 +209,23 @@ pub(crate) fn chi_square(counts: &[usize], shares: &[f64]) -> f64 {
     };
     counts.iter().zip(shares).map(cell).sum()
 }
+
+/// The value that chi-square with `cells - 1` degrees of freedom passes once in 10^5 tries, from above
+/// (Wilson and Hilferty).
+pub(crate) fn chi_square_bound(cells: usize) -> f64 {
+    let freedom = (cells - 1) as f64;
+    let spread = 2.0 / (9.0 * freedom);
+    freedom * (1.0 - spread + 4.265 * spread.sqrt()).powi(3)
+}
+
+/// A client of whom nothing matters.
+pub(crate) fn somewhere() -> Client {
+    Client::source(NOWHERE)
+}
+
+/// How often each answer of `count` came at `position` in many runs.
+pub(crate) fn tally(record: &Record, count: usize, position: usize, times: usize) -> Vec<usize> {
+    let mut counts = vec![0; count];
+    repeat(record, times, |_| somewhere(), |answers| counts[usize::from(answers[position])] += 1);
+    counts
+}

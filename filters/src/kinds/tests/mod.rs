@@ -1,0 +1,7 @@
+//! Tests of the filters.
+
+mod fence;
+mod geotarget;
+mod order;
+mod status;
+mod sticky;
