@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::Path;
 
+/// Stands before arrays of coordinates: some latitude is always near a well-known number.
+const COORDINATES_ALLOWED: &str = "#[allow(clippy::approx_constant)]\n";
+
 /// One row of a CSV file, by column name.
 type Row = HashMap<String, String>;
 
@@ -63,7 +66,7 @@ impl Tables {
 
     /// The source text of the places that the embedded tables refer to, given as packed values.
     pub fn places<'a>(&self, keys: impl ExactSizeIterator<Item = &'a Vec<u8>>) -> String {
-        let mut text = format!("static PLACES: [Place; {}] = [\n", keys.len());
+        let mut text = format!("{COORDINATES_ALLOWED}static PLACES: [Place; {}] = [\n", keys.len());
         for key in keys {
             let (code, suffix) = key.split_at(2);
             let code = std::str::from_utf8(code).expect("a country code is text");
@@ -94,7 +97,11 @@ impl Tables {
     }
 
     fn write_countries(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "static COUNTRIES: [CountryFacts; {}] = [", self.countries.len())?;
+        writeln!(
+            text,
+            "{COORDINATES_ALLOWED}static COUNTRIES: [CountryFacts; {}] = [",
+            self.countries.len()
+        )?;
         let mut row_by_index = [u8::MAX; COUNTRY_SPACE];
         for (number, (code, row)) in self.countries.iter().enumerate() {
             row_by_index[country_index(code)] = u8::try_from(number).expect("fewer than 255 countries");
@@ -134,7 +141,11 @@ impl Tables {
         writeln!(text, "];\nstatic SUBDIVISION_SPANS: [(u16, u16); {}] = {spans:?};", spans.len())?;
 
         let facts = &self.subdivision_facts;
-        writeln!(text, "static SUBDIVISION_FACTS: [SubdivisionFacts; {}] = [", facts.len())?;
+        writeln!(
+            text,
+            "{COORDINATES_ALLOWED}static SUBDIVISION_FACTS: [SubdivisionFacts; {}] = [",
+            facts.len()
+        )?;
         for ((country_code, code), row) in facts {
             writeln!(
                 text,
@@ -149,7 +160,11 @@ impl Tables {
     }
 
     fn write_georegions(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "static GEOREGION_POSITIONS: [Coordinates; {}] = [", GEOREGIONS.len())?;
+        writeln!(
+            text,
+            "{COORDINATES_ALLOWED}static GEOREGION_POSITIONS: [Coordinates; {}] = [",
+            GEOREGIONS.len()
+        )?;
         for (name, _) in GEOREGIONS {
             let row = self.georegions.get(name).unwrap_or_else(|| panic!("georegion {name} is missing"));
             writeln!(text, "{},", coordinates(&row["lat"], &row["lon"]))?;
