@@ -128,6 +128,13 @@ impl Responder {
         &self.counters
     }
 
+    /// Lets go of data that has been replaced. Answering does so, too; this is for a worker without queries, which would
+    /// hold on to old data otherwise.
+    pub fn refresh(&mut self) {
+        self.snapshot.load();
+        self.geo.load();
+    }
+
     /// Answers one query. Never blocks, never allocates, never panics, whatever the octets.
     ///
     /// The reply goes to the front of `out`, which should have room for the largest reply of the transport; a smaller

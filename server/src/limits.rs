@@ -39,7 +39,8 @@ pub const UDP_BATCH: usize = 64;
 /// flood cannot hold up the shutdown.
 pub const DRAIN_BATCHES: usize = 32;
 
-/// How long a UDP worker sleeps in the kernel before it looks at the stop flag, should the wake-up fail.
+/// How long a UDP worker sleeps in the kernel before it lets go of replaced data, and looks at the stop flag should the
+/// wake-up fail.
 pub const UDP_WAKE: Duration = Duration::from_millis(500);
 
 /// Kernel receive buffer per UDP socket, in octets: some 20 ms of a million queries a second.
@@ -68,3 +69,6 @@ pub const PORT_ATTEMPTS: usize = 32;
 
 /// Descriptors of the process beside its TCP connections.
 pub const OTHER_DESCRIPTORS: u64 = 1024;
+
+/// How often a TCP worker lets go of replaced data.
+pub const IDLE_REFRESH: Duration = Duration::from_millis(500);

@@ -34,7 +34,7 @@ impl UdpWorker {
         while !self.stop.load(Ordering::Relaxed) {
             match batch.receive(&self.socket) {
                 Ok(_) => self.answer(&mut batch),
-                Err(error) if is_wake_up(&error) => {}
+                Err(error) if is_wake_up(&error) => self.responder.refresh(),
                 Err(_) => {
                     self.responder.counters().count(Counter::UdpReceiveErrors);
                     std::thread::sleep(ERROR_PAUSE);

@@ -68,6 +68,7 @@ impl<'n> Current<'n> {
 }
 
 /// What comes after a name is dealt with.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack for one step and is never moved again")]
 enum Step<'a> {
     /// Nothing: the reply is complete.
     Done,
@@ -150,6 +151,11 @@ impl<'a> Resolution<'a> {
             return Ok(Step::Done);
         };
         match found.zone.lookup(current.name, found.apex_label, self.record_type) {
+            // The zone above may have no cut where a zone of ours starts. Its word that the name does not exist would be
+            // taken for all of that zone (RFC 8020).
+            Lookup::NxDomain | Lookup::Wildcard { .. } if self.is_apex_from_above(current, &found) => {
+                self.deny(current, &found)
+            }
             Lookup::Found(node) | Lookup::Wildcard { node } => self.answer_from(node, current, &found),
             Lookup::Delegation { cut, cut_label } => self.refer(cut, current, cut_label),
             Lookup::Dname { node, owner_label } => self.substitute(node, current, owner_label, &found),
@@ -158,6 +164,13 @@ impl<'a> Resolution<'a> {
                 self.deny(current, &found)
             }
         }
+    }
+
+    /// Whether this is a question to the zone above for a name at which another zone of ours starts.
+    fn is_apex_from_above(&self, current: Current<'_>, found: &ZoneMatch<'a>) -> bool {
+        self.record_type == RecordType::DS
+            && found.apex_label > 0
+            && self.snapshot.find_zone(current.name, RecordType::SOA).is_some_and(|own| own.apex_label == 0)
     }
 
     /// Answers from the node that the name has or that stands for it.

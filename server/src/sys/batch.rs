@@ -206,7 +206,9 @@ impl Batch {
         header.msg_iovlen = 1;
         if let Some(controls) = &mut self.controls {
             let control = &mut controls[index];
-            if leave_from_destination(&mut control.0, received.msg_controllen as usize) {
+            #[allow(clippy::unnecessary_cast, reason = "the C libraries differ in the type")]
+            let control_length = received.msg_controllen as usize;
+            if leave_from_destination(&mut control.0, control_length) {
                 header.msg_control = (&raw mut *control).cast();
                 header.msg_controllen = received.msg_controllen;
             } else {

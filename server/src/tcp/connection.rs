@@ -68,6 +68,11 @@ impl Exchange {
         let output = vec![0; LARGEST_FRAME + limits::STREAM_WRITE_OCTETS].into_boxed_slice();
         Self { responder, input, output }
     }
+
+    /// See [`Responder::refresh`].
+    pub fn refresh(&mut self) {
+        self.responder.refresh();
+    }
 }
 
 /// How a turn with the [`Exchange`] went.

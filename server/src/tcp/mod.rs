@@ -64,8 +64,17 @@ impl TcpWorker {
             };
             acceptors.spawn_local(acceptor.run());
         }
-        while acceptors.join_next().await.is_some() {}
-        Ok(())
+        let mut pause = tokio::time::interval(limits::IDLE_REFRESH);
+        loop {
+            tokio::select! {
+                ended = acceptors.join_next() => {
+                    if ended.is_none() {
+                        return Ok(());
+                    }
+                }
+                _ = pause.tick() => exchange.borrow_mut().refresh(),
+            }
+        }
     }
 }
 
