@@ -49,6 +49,13 @@ impl ApiError {
         ))
     }
 
+    /// The same error about a field that lies within another one.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.message = self.message.replacen("'<obj>.", &format!("'<obj>.{place}."), 1);
+        self
+    }
+
     /// 401: no key, an unknown key, or a key used from a network it is not allowed from.
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized")
@@ -120,6 +127,12 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
+
+impl From<store::StoreError> for ApiError {
+    fn from(error: store::StoreError) -> Self {
+        Self::internal(error)
+    }
+}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {

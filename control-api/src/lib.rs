@@ -7,10 +7,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod dto;
 pub mod error;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod service;
 
 pub use crate::error::ApiError;
+pub use crate::service::{Actor, Committed, Service, ServiceOptions, Transaction};

@@ -130,6 +130,36 @@ pub fn object<'a>(
     }
 }
 
+/// A boolean field where null means the same as leaving it out.
+pub fn boolean_or_null(fields: &Map<String, Value>, field: &str) -> Result<Option<bool>, ApiError> {
+    match fields.get(field) {
+        Some(Value::Null) => Ok(None),
+        _ => boolean(fields, field),
+    }
+}
+
+/// An array field where null means the same as leaving it out.
+pub fn array_or_null(
+    fields: &Map<String, Value>,
+    field: &str,
+) -> Result<Option<Vec<Value>>, ApiError> {
+    match fields.get(field) {
+        Some(Value::Null) => Ok(None),
+        _ => Ok(array(fields, field)?.cloned()),
+    }
+}
+
+/// An object field where null means the same as leaving it out.
+pub fn object_or_null(
+    fields: &Map<String, Value>,
+    field: &str,
+) -> Result<Option<Map<String, Value>>, ApiError> {
+    match fields.get(field) {
+        Some(Value::Null) => Ok(None),
+        _ => Ok(object(fields, field)?.cloned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

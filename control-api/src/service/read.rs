@@ -1,0 +1,208 @@
+//! Reads of what is stored. None of them waits for the committer.
+
+use filters::FeedId;
+use store::Table;
+use zones::{Name, RecordDoc, RecordType, ZoneDoc};
+
+use super::actor::{Actor, ActorKind};
+use super::documents::{ActivityEntry, FeedValues};
+use super::{Service, codec};
+use crate::auth::{self, KeyHasher};
+use crate::dto::feed::{Destination, FeedDoc};
+use crate::dto::source::SourceDoc;
+use crate::error::ApiError;
+use crate::ids::SourceId;
+
+/// Linked zones that are followed one after the other.
+const MAX_LINKS: usize = zones::limits::MAX_LINKS;
+
+/// A record in a scan: its place is known at once, its document when asked for.
+#[derive(Clone, Debug)]
+pub struct RecordEntry {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl RecordEntry {
+    /// The zone, the owner (both as text without final dot) and the type.
+    pub fn place(&self) -> Option<(&str, &str, RecordType)> {
+        codec::parse_record_key(&self.key)
+    }
+
+    /// The record.
+    pub fn document(&self) -> Result<RecordDoc, ApiError> {
+        codec::decode(&self.value)
+    }
+}
+
+impl Service {
+    /// A zone; a linked one with the settings of its target.
+    pub fn zone(&self, zone: &Name) -> Result<Option<ZoneDoc>, ApiError> {
+        let found = self.get::<ZoneDoc>(Table::Zones, &codec::zone_key(zone))?;
+        found.map(|zone| self.with_inherited(zone)).transpose()
+    }
+
+    /// A zone, or 404 `zone not found`.
+    pub fn existing_zone(&self, zone: &Name) -> Result<ZoneDoc, ApiError> {
+        self.zone(zone)?.ok_or_else(ApiError::zone_not_found)
+    }
+
+    /// All zones by name, beginning behind `after`. Read as they are asked for.
+    pub fn zones<'s>(
+        &'s self,
+        after: Option<&Name>,
+    ) -> impl Iterator<Item = Result<ZoneDoc, ApiError>> + use<'s> {
+        let after = after.map(codec::zone_key);
+        self.0.store.scan(Table::Zones, b"", after.as_deref()).map(|entry| {
+            let (_, value) = entry?;
+            self.with_inherited(codec::decode(&value)?)
+        })
+    }
+
+    /// A record.
+    pub fn record(
+        &self,
+        zone: &Name,
+        owner: &Name,
+        rtype: RecordType,
+    ) -> Result<Option<RecordDoc>, ApiError> {
+        self.get(Table::Records, &codec::record_key(zone, owner, rtype))
+    }
+
+    /// The records of a zone by owner and type, beginning behind `after`. Read as they are asked for.
+    pub fn records<'s>(
+        &'s self,
+        zone: &Name,
+        after: Option<(&Name, RecordType)>,
+    ) -> impl Iterator<Item = Result<RecordEntry, ApiError>> + use<'s> {
+        let after = after.map(|(owner, rtype)| codec::record_key(zone, owner, rtype));
+        self.entries(&codec::records_of_zone(zone), after.as_deref())
+    }
+
+    /// The records of all zones, by zone, owner and type. Read as they are asked for.
+    pub fn all_records(&self) -> impl Iterator<Item = Result<RecordEntry, ApiError>> + '_ {
+        self.entries(b"", None)
+    }
+
+    fn entries<'s>(
+        &'s self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<RecordEntry, ApiError>> + use<'s> {
+        self.0.store.scan(Table::Records, prefix, after).map(|entry| {
+            let (key, value) = entry?;
+            Ok(RecordEntry { key, value })
+        })
+    }
+
+    /// All sources.
+    pub fn sources(&self) -> Result<Vec<SourceDoc>, ApiError> {
+        self.documents(Table::Sources, b"")
+    }
+
+    /// A source.
+    pub fn source(&self, id: SourceId) -> Result<Option<SourceDoc>, ApiError> {
+        self.get(Table::Sources, &codec::source_key(id))
+    }
+
+    /// The feeds of a source, in the order in which they were made.
+    pub fn feeds(&self, source: SourceId) -> Result<Vec<FeedDoc>, ApiError> {
+        self.documents(Table::Feeds, &codec::source_key(source))
+    }
+
+    /// A feed of a source.
+    pub fn feed(&self, source: SourceId, feed: FeedId) -> Result<Option<FeedDoc>, ApiError> {
+        self.get(Table::Feeds, &codec::feed_key(source, feed))
+    }
+
+    /// The source that a feed belongs to.
+    pub fn source_of_feed(&self, feed: FeedId) -> Option<SourceId> {
+        self.0.directory.feed(feed).map(|feed| feed.source)
+    }
+
+    /// The last values of a feed; empty when none ever came.
+    pub fn feed_values(&self, feed: FeedId) -> Result<FeedValues, ApiError> {
+        let values = self.get(Table::FeedValues, &codec::feed_values_key(feed))?;
+        Ok(values.unwrap_or_default())
+    }
+
+    /// What reads a feed.
+    pub fn feed_destinations(&self, feed: FeedId) -> Result<Vec<Destination>, ApiError> {
+        let lists: Vec<Vec<Destination>> =
+            self.documents(Table::FeedUses, &codec::uses_of_feed(feed))?;
+        Ok(lists.into_iter().flatten().collect())
+    }
+
+    /// The activity log, newest first. Read as it is asked for.
+    pub fn activity(&self) -> impl Iterator<Item = Result<ActivityEntry, ApiError>> + '_ {
+        self.0.store.scan(Table::Activity, b"", None).map(|entry| codec::decode(&entry?.1))
+    }
+
+    /// Who a key belongs to, if it is one of ours.
+    pub fn authenticate(&self, secret: &str) -> Option<Actor> {
+        let hash = self.0.hasher.hash(secret);
+        let key = self.0.directory.key(&hash)?;
+        let equal = auth::equal_hashes(&key.hash_octets()?, &hash);
+        equal.then(|| Actor {
+            kind: ActorKind::ApiKey,
+            id: key.id.clone(),
+            name: key.name.clone(),
+        })
+    }
+
+    /// Whether there is any key.
+    pub fn has_keys(&self) -> Result<bool, ApiError> {
+        Ok(self.0.store.scan(Table::Keys, b"", None).next().transpose()?.is_some())
+    }
+
+    pub(crate) fn hasher(&self) -> &KeyHasher {
+        &self.0.hasher
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ApiError> {
+        let value = self.0.store.get(table, key)?;
+        value.map(|value| codec::decode(&value)).transpose()
+    }
+
+    fn documents<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        prefix: &[u8],
+    ) -> Result<Vec<T>, ApiError> {
+        let entries = self.0.store.scan(table, prefix, None);
+        entries.map(|entry| codec::decode(&entry?.1)).collect()
+    }
+
+    fn with_inherited(&self, mut zone: ZoneDoc) -> Result<ZoneDoc, ApiError> {
+        let mut target = zone.link.clone();
+        for _ in 0..MAX_LINKS {
+            let Some(name) = target.and_then(|name| Name::parse(&name).ok()) else { break };
+            let Some(next) = self.get::<ZoneDoc>(Table::Zones, &codec::zone_key(&name))? else {
+                break;
+            };
+            target = next.link.clone();
+            inherit(&mut zone, next);
+        }
+        Ok(zone)
+    }
+}
+
+/// Gives a linked zone the settings of its target.
+pub(super) fn inherit(zone: &mut ZoneDoc, target: ZoneDoc) {
+    zone.ttl = target.ttl;
+    zone.nx_ttl = target.nx_ttl;
+    zone.refresh = target.refresh;
+    zone.retry = target.retry;
+    zone.expiry = target.expiry;
+    zone.hostmaster = target.hostmaster;
+    zone.primary_master = target.primary_master;
+    zone.serial = target.serial;
+    zone.networks = target.networks;
+    zone.dns_servers = target.dns_servers;
+    zone.meta = target.meta;
+    zone.primary = target.primary;
+}

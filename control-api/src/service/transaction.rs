@@ -1,0 +1,195 @@
+//! One change set in the making.
+//!
+//! A transaction sees the tables with everything that earlier requests of its batch did, and collects what
+//! it changes itself. Nothing of it is visible to anyone until the committer has stored it, and dropping it
+//! leaves no trace. What belongs to a change by itself (serials, the activity log, where feeds are used) is
+//! added here, so that no handler can forget it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use filters::{FeedCell, FeedId, MetaKey, MetaValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::Table;
+use zones::{Change, Name};
+
+use super::ServiceOptions;
+use super::actor::Actor;
+use super::codec;
+use super::directory::{Directory, LiveFeed};
+use super::documents::{ActivityAction, ActivityEntry, KeyDoc};
+use super::overlay::{Layer, View};
+use crate::error::ApiError;
+use crate::ids;
+
+/// What a change set does outside the tables, once it is stored.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// What queries see, in order.
+    pub(crate) changes: Vec<Change>,
+    /// Feeds that appear or disappear.
+    pub(crate) feeds: BTreeMap<FeedId, Option<LiveFeed>>,
+    /// Values for feeds, in order.
+    pub(crate) pushes: Vec<Push>,
+    /// Keys that appear or disappear, by the hash of their secret.
+    pub(crate) keys: Vec<([u8; 32], Option<KeyDoc>)>,
+}
+
+/// One value on its way to a feed's cell.
+pub(crate) struct Push {
+    pub(crate) cell: Arc<FeedCell>,
+    pub(crate) key: MetaKey,
+    pub(crate) value: Option<MetaValue>,
+    pub(crate) at_s: u64,
+}
+
+impl Effects {
+    /// Appends what a later change set does.
+    pub(crate) fn absorb(&mut self, later: Effects) {
+        self.changes.extend(later.changes);
+        self.feeds.extend(later.feeds);
+        self.pushes.extend(later.pushes);
+        self.keys.extend(later.keys);
+    }
+}
+
+/// What all transactions of a batch share.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) view: View<'a>,
+    pub(crate) directory: &'a Directory,
+    /// What the earlier requests of the batch do outside the tables.
+    pub(crate) batch: &'a Effects,
+    pub(crate) options: &'a ServiceOptions,
+    /// Unix time in microseconds; differs for each transaction.
+    pub(crate) now_us: u64,
+}
+
+/// How a transaction has touched a zone, which decides about its serial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touch {
+    /// Made here: it keeps its first serial.
+    Created,
+    /// Changed here: its serial grows by one.
+    Changed,
+}
+
+/// One change set in the making; see the module's documentation.
+pub struct Transaction<'a> {
+    pub(super) around: Surroundings<'a>,
+    actor: Actor,
+    pub(super) layer: Layer,
+    pub(super) effects: Effects,
+    pub(super) touched: BTreeMap<Name, Touch>,
+    activity: Vec<ActivityEntry>,
+}
+
+/// What a finished transaction hands to the committer.
+pub(crate) struct Finished {
+    pub(crate) layer: Layer,
+    pub(crate) effects: Effects,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(around: Surroundings<'a>, actor: Actor) -> Self {
+        Self {
+            around,
+            actor,
+            layer: Layer::default(),
+            effects: Effects::default(),
+            touched: BTreeMap::new(),
+            activity: Vec::new(),
+        }
+    }
+
+    /// The time of the change, unix time in seconds.
+    pub fn now_s(&self) -> u64 {
+        self.around.now_us / 1_000_000
+    }
+
+    /// Who asked for the change.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The settings of the service.
+    pub fn options(&self) -> &ServiceOptions {
+        self.around.options
+    }
+
+    /// A document of any table.
+    pub(super) fn get<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ApiError> {
+        let value = self.around.view.get(&self.layer, table, key)?;
+        value.map(|value| codec::decode(&value)).transpose()
+    }
+
+    /// The entries under a prefix. Meant for prefixes with few entries.
+    pub(super) fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ApiError> {
+        self.around.view.scan(&self.layer, table, prefix)
+    }
+
+    /// Stores a document.
+    pub(super) fn put<T: Serialize>(
+        &mut self,
+        table: Table,
+        key: Vec<u8>,
+        document: &T,
+    ) -> Result<(), ApiError> {
+        self.layer.put(table, key, codec::encode(document)?);
+        Ok(())
+    }
+
+    /// The live feed of an id, as this change set leaves it.
+    pub(super) fn live_feed(&self, id: FeedId) -> Option<LiveFeed> {
+        for effects in [&self.effects, self.around.batch] {
+            if let Some(feed) = effects.feeds.get(&id) {
+                return feed.clone();
+            }
+        }
+        self.around.directory.feed(id)
+    }
+
+    /// Writes an entry of the activity log. `resource` must not hold secrets.
+    pub fn log_activity(
+        &mut self,
+        action: ActivityAction,
+        resource_type: &str,
+        resource_id: String,
+        resource: Value,
+    ) {
+        let timestamp = self.now_s();
+        self.activity.push(ActivityEntry {
+            resource_type: resource_type.to_owned(),
+            user_id: self.actor.id.clone(),
+            resource_id,
+            timestamp,
+            user_type: self.actor.kind,
+            action,
+            resource,
+            user_name: self.actor.name.clone(),
+            id: String::new(),
+        });
+    }
+
+    /// Adds what belongs to the change by itself: zone settings and the activity log.
+    pub(crate) fn finish(mut self) -> Result<Finished, ApiError> {
+        self.publish_zones()?;
+        let entries = std::mem::take(&mut self.activity);
+        for (offset_us, mut entry) in (0..).zip(entries) {
+            let id = ids::new_object_id(entry.timestamp);
+            entry.id = data_encoding::HEXLOWER.encode(&id);
+            let key = codec::activity_key(self.around.now_us + offset_us, id);
+            self.put(Table::Activity, key, &entry)?;
+        }
+        Ok(Finished { layer: self.layer, effects: self.effects })
+    }
+}

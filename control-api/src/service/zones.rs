@@ -1,0 +1,324 @@
+//! Changes of zones.
+
+use std::collections::BTreeMap;
+
+use filters::AnswerId;
+use serde_json::{Map, Value};
+use store::Table;
+use zones::{AnswerDoc, Change, Name, RecordDoc, RecordId, RecordType, ZoneDoc, ZoneId};
+use zones::{compile, limits, validate};
+
+use super::codec;
+use super::documents::ActivityAction;
+use super::read::inherit;
+use super::records::PreparedRecord;
+use super::transaction::{Touch, Transaction};
+use crate::dto::zone::{ZoneFields, zone_object};
+use crate::error::ApiError;
+use crate::ids;
+
+/// The defaults of a new zone, in seconds.
+const TTL: u32 = 3600;
+const NX_TTL: u32 = 3600;
+const REFRESH: u32 = 43_200;
+const RETRY: u32 = 7200;
+const EXPIRY: u32 = 1_209_600;
+
+/// The only network there is: all servers.
+const GLOBAL_NETWORK: i64 = 0;
+
+impl Transaction<'_> {
+    /// A zone as stored, if there is one of this name.
+    pub fn find_zone(&self, zone: &Name) -> Result<Option<ZoneDoc>, ApiError> {
+        self.get(Table::Zones, &codec::zone_key(zone))
+    }
+
+    /// A zone as stored, or 404 `zone not found`.
+    pub fn zone(&self, zone: &Name) -> Result<ZoneDoc, ApiError> {
+        self.find_zone(zone)?.ok_or_else(ApiError::zone_not_found)
+    }
+
+    /// Makes a zone: a standard one with its apex NS record, or a linked one without records.
+    ///
+    /// # Errors
+    /// 400 for a zone that exists and for settings that cannot be.
+    pub fn create_zone(&mut self, name: &Name, fields: ZoneFields) -> Result<ZoneDoc, ApiError> {
+        let zone = self.add_zone(name, fields)?;
+        let reply = Value::Object(zone_object(&zone));
+        self.log_activity(ActivityAction::Create, "zone", zone.id.to_string(), reply);
+        Ok(zone)
+    }
+
+    /// Makes a zone with records, as one change with one entry in the activity log.
+    ///
+    /// NS records at the apex are left out: the zone gets ours.
+    ///
+    /// # Errors
+    /// As [`Self::create_zone`], and 400 for records that cannot be beside each other.
+    pub fn import_zone(
+        &mut self,
+        name: &Name,
+        fields: ZoneFields,
+        records: Vec<PreparedRecord>,
+    ) -> Result<ZoneDoc, ApiError> {
+        let zone = self.add_zone(name, fields)?;
+        let kept: Vec<PreparedRecord> = records
+            .into_iter()
+            .filter(|record| !(record.rtype() == RecordType::NS && record.owner() == name))
+            .collect();
+        check_beside_each_other(name, &kept)?;
+        let count = kept.len();
+        for record in kept {
+            self.store_prepared(name, record)?;
+        }
+        let mut reply = zone_object(&zone);
+        reply.insert("imported_records".to_owned(), Value::from(count));
+        let id = zone.id.to_string();
+        self.log_activity(ActivityAction::Create, "zonefile", id, Value::Object(reply));
+        Ok(zone)
+    }
+
+    fn add_zone(&mut self, name: &Name, fields: ZoneFields) -> Result<ZoneDoc, ApiError> {
+        if name.is_root() {
+            return Err(ApiError::bad_request("invalid: the root cannot be a zone here"));
+        }
+        if self.find_zone(name)?.is_some() {
+            return Err(ApiError::bad_request("zone already exists"));
+        }
+        let mut zone = self.default_zone(name);
+        match fields.link.clone() {
+            Some(target) => self.link_zone(name, &mut zone, &target, &fields)?,
+            None => fields.apply_to(&mut zone),
+        }
+        check_zone(&mut zone)?;
+        self.put(Table::Zones, codec::zone_key(name), &zone)?;
+        // The zone must be there before its records are.
+        self.effects.changes.push(Change::PutZone(settings(&zone)?));
+        self.touched.insert(name.clone(), Touch::Created);
+        if zone.link.is_none() {
+            let record = self.apex_ns(&zone);
+            self.store_record(name, None, record)?;
+        }
+        Ok(zone)
+    }
+
+    fn default_zone(&self, name: &Name) -> ZoneDoc {
+        let options = self.options();
+        let now_s = self.now_s();
+        ZoneDoc {
+            id: ZoneId(ids::new_object_id(now_s)),
+            zone: name.to_string(),
+            name: None,
+            ttl: TTL,
+            nx_ttl: NX_TTL,
+            refresh: REFRESH,
+            retry: RETRY,
+            expiry: EXPIRY,
+            hostmaster: options.hostmaster.clone(),
+            primary_master: options.nameservers.first().cloned().unwrap_or_default(),
+            // The low 32 bits: serials are compared in a circle (RFC 1982).
+            serial: (now_s & u64::from(u32::MAX)) as u32,
+            networks: vec![GLOBAL_NETWORK],
+            dns_servers: options.nameservers.clone(),
+            link: None,
+            meta: Map::new(),
+            primary: None,
+            secondary: None,
+            dnssec: false,
+            extra: Map::new(),
+        }
+    }
+
+    /// Makes `zone` a linked zone.
+    fn link_zone(
+        &mut self,
+        name: &Name,
+        zone: &mut ZoneDoc,
+        target: &Name,
+        fields: &ZoneFields,
+    ) -> Result<(), ApiError> {
+        if let Some(field) = fields.first_setting() {
+            return Err(ApiError::bad_request(format!(
+                "Input validation failed ({field}: a linked zone takes its settings from its target)"
+            )));
+        }
+        if target == name {
+            return Err(ApiError::bad_request(validate::ValidationError::LinkToSelf.to_string()));
+        }
+        let Some(mut end) = self.find_zone(target)? else {
+            return Err(ApiError::bad_request(format!("link: zone {target} does not exist")));
+        };
+        let mut links = 1;
+        inherit(zone, end.clone());
+        while let Some(next) = end.link.as_deref().and_then(|next| Name::parse(next).ok()) {
+            links += 1;
+            if links > limits::MAX_LINKS {
+                return Err(ApiError::bad_request(format!(
+                    "link: more than {} zones are linked one after the other",
+                    limits::MAX_LINKS
+                )));
+            }
+            end = self.zone(&next)?;
+            inherit(zone, end.clone());
+        }
+        zone.link = Some(target.to_string());
+        // Whether it is served is decided by the target, which is asked each time.
+        zone.networks = vec![GLOBAL_NETWORK];
+        self.put(Table::Meta, codec::link_key(target, name), &())
+    }
+
+    /// The NS record that a new zone gets.
+    fn apex_ns(&self, zone: &ZoneDoc) -> RecordDoc {
+        let now_s = self.now_s();
+        let id = RecordId(ids::new_object_id(now_s));
+        let mut record =
+            RecordDoc::new(id, &zone.zone, &zone.zone, RecordType::NS, zone.nx_ttl);
+        record.use_client_subnet = false;
+        record.networks.clone_from(&zone.networks);
+        record.answers = zone
+            .dns_servers
+            .iter()
+            .map(|server| AnswerDoc {
+                id: AnswerId(ids::new_object_id(now_s)),
+                answer: vec![Value::from(server.as_str())],
+                meta: Map::new(),
+                region: None,
+            })
+            .collect();
+        record
+    }
+
+    /// Changes the settings of a zone; fields that are not given keep their value.
+    ///
+    /// # Errors
+    /// 404 for an unknown zone, 400 for a linked one and for settings that cannot be.
+    pub fn update_zone(
+        &mut self,
+        name: &Name,
+        fields: Result<ZoneFields, ApiError>,
+    ) -> Result<ZoneDoc, ApiError> {
+        let old = self.zone(name)?;
+        if old.link.is_some() {
+            return Err(linked_zone_is_fixed());
+        }
+        let fields = fields?;
+        if fields.link.is_some() {
+            return Err(ApiError::bad_request(
+                "Input validation failed (link: a zone becomes a linked zone only when it is created)",
+            ));
+        }
+        let mut new = old.clone();
+        fields.apply_to(&mut new);
+        check_zone(&mut new)?;
+        settings(&new)?;
+        if new == old {
+            return Ok(old);
+        }
+        self.put(Table::Zones, codec::zone_key(name), &new)?;
+        let new = self.touch_zone(name)?;
+        let reply = Value::Object(zone_object(&new));
+        self.log_activity(ActivityAction::Update, "zone", new.id.to_string(), reply);
+        Ok(new)
+    }
+
+    /// Removes a zone with all its records.
+    ///
+    /// # Errors
+    /// 404 for an unknown zone, 400 while other zones are linked to it.
+    pub fn delete_zone(&mut self, name: &Name) -> Result<(), ApiError> {
+        let zone = self.zone(name)?;
+        if let Some((key, _)) = self.scan(Table::Meta, &codec::links_to_zone(name))?.first() {
+            let linker = &key[codec::links_to_zone(name).len()..];
+            return Err(ApiError::bad_request(format!(
+                "zone {} is linked to this zone; delete it first",
+                String::from_utf8_lossy(linker)
+            )));
+        }
+        let records = codec::records_of_zone(name);
+        let uses = codec::uses_by_records(&records);
+        for (key, _) in self.scan(Table::FeedUses, &uses)? {
+            if let Some((feed, record)) = codec::parse_use_by_record(&key) {
+                self.layer.delete(Table::FeedUses, codec::use_by_feed(feed, record));
+            }
+        }
+        self.layer.delete_prefix(Table::FeedUses, uses);
+        self.layer.delete_prefix(Table::Records, records);
+        self.layer.delete(Table::Zones, codec::zone_key(name));
+        if let Some(target) = zone.link.as_deref().and_then(|target| Name::parse(target).ok()) {
+            self.layer.delete(Table::Meta, codec::link_key(&target, name));
+        }
+        self.touched.remove(name);
+        self.effects.changes.push(Change::DeleteZone(name.clone()));
+        let reply = Value::Object(zone_object(&zone));
+        self.log_activity(ActivityAction::Delete, "zone", zone.id.to_string(), reply);
+        Ok(())
+    }
+
+    /// Marks a zone as changed: its serial grows by one, once per change set. Gives the zone with it.
+    pub(super) fn touch_zone(&mut self, name: &Name) -> Result<ZoneDoc, ApiError> {
+        let mut zone = self.zone(name)?;
+        if !self.touched.contains_key(name) {
+            // Zero is skipped: some software takes it for "no serial yet".
+            zone.serial = zone.serial.wrapping_add(1).max(1);
+            self.put(Table::Zones, codec::zone_key(name), &zone)?;
+            self.touched.insert(name.clone(), Touch::Changed);
+        }
+        Ok(zone)
+    }
+
+    /// Tells the world the settings of every zone that was changed.
+    pub(super) fn publish_zones(&mut self) -> Result<(), ApiError> {
+        for (name, touch) in std::mem::take(&mut self.touched) {
+            if touch == Touch::Changed
+                && let Some(zone) = self.find_zone(&name)?
+            {
+                self.effects.changes.push(Change::PutZone(settings(&zone)?));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 400: what a linked zone says to any change of itself or of its records.
+pub(super) fn linked_zone_is_fixed() -> ApiError {
+    ApiError::bad_request("a linked zone cannot be changed and has no records of its own")
+}
+
+/// Checks what a zone asks for. What it says about being a secondary zone is not kept: only a "no" gets
+/// through.
+fn check_zone(zone: &mut ZoneDoc) -> Result<(), ApiError> {
+    validate::zone(zone).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    zone.secondary = None;
+    if let Some(unknown) = zone.networks.iter().find(|network| **network != GLOBAL_NETWORK) {
+        return Err(ApiError::invalid_field(
+            "networks",
+            &Value::from(*unknown),
+            "a known network; there is only 0",
+        ));
+    }
+    Ok(())
+}
+
+fn settings(zone: &ZoneDoc) -> Result<zones::ZoneSettings, ApiError> {
+    compile::zone(zone)
+        .map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))
+}
+
+/// Checks the records of one import against each other.
+fn check_beside_each_other(zone: &Name, records: &[PreparedRecord]) -> Result<(), ApiError> {
+    let mut types: BTreeMap<&Name, Vec<RecordType>> = BTreeMap::new();
+    types.insert(zone, vec![RecordType::NS]);
+    for record in records {
+        let present = types.entry(record.owner()).or_default();
+        let refused = |reason: String| {
+            ApiError::bad_request(format!("{} {}: {reason}", record.owner(), record.rtype()))
+        };
+        if present.contains(&record.rtype()) {
+            return Err(refused("given twice".to_owned()));
+        }
+        validate::placement(zone, record.owner(), record.rtype(), present.iter().copied())
+            .map_err(|error| refused(error.to_string()))?;
+        present.push(record.rtype());
+    }
+    Ok(())
+}

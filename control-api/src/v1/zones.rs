@@ -1,0 +1,213 @@
+//! `/v1/zones` and `/v1/zones/{zone}`.
+
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+use zones::{Name, RecordType, ZoneDoc};
+
+use crate::ApiState;
+use crate::dto::zone::{ZoneFields, record_summary, zone_object};
+use crate::error::ApiError;
+use crate::http::{JsonObject, Origin, Params, empty, json};
+use crate::service::{Actor, Service};
+
+/// Zones in one reply when the request names no `limit`, and at most.
+const ZONES_PER_PAGE: usize = 5000;
+
+/// Records of a zone in one reply when the request names no `limit`, and at most. Many clients do not
+/// follow pages, so pages are large.
+const RECORDS_PER_PAGE: usize = 10_000;
+
+/// What these handlers return.
+pub(super) type Reply = Result<Response, ApiError>;
+
+/// The number of the change set that holds an acknowledged change.
+pub(super) fn with_revision(mut response: Response, revision: u64) -> Response {
+    let name = HeaderName::from_static("x-sextant-revision");
+    response.headers_mut().insert(name, HeaderValue::from(revision));
+    response
+}
+
+/// The zone that a path names. A text that is no name cannot be the name of a zone.
+pub(super) fn zone_of_path(text: &str) -> Result<Name, ApiError> {
+    Name::parse(text).map_err(|_| ApiError::zone_not_found())
+}
+
+/// A name that something new is to get.
+pub(super) fn new_name(field: &str, text: &str) -> Result<Name, ApiError> {
+    let invalid = |reason: &dyn std::fmt::Display| {
+        ApiError::bad_request(format!("invalid: {field} {text:?}: {reason}"))
+    };
+    if text.ends_with('.') {
+        return Err(invalid(&"a name must not end with a dot"));
+    }
+    Name::parse(text).map_err(|error| invalid(&error))
+}
+
+/// The `limit` of a request, bounded.
+fn page_size(parameters: &Params, maximum: usize) -> Result<usize, ApiError> {
+    let Some(limit) = parameters.number("limit")? else { return Ok(maximum) };
+    Ok(usize::try_from(limit).unwrap_or(maximum).clamp(1, maximum))
+}
+
+/// Lists the zones, in pages.
+pub(crate) async fn list(State(state): State<ApiState>, parameters: Params, origin: Origin) -> Reply {
+    let limit = page_size(&parameters, ZONES_PER_PAGE)?;
+    let after = match parameters.get("after") {
+        Some(after) => Some(new_name("after", after)?),
+        None => None,
+    };
+    let (page, last) = state
+        .service
+        .read(move |service| {
+            let mut zones = service.zones(after.as_ref());
+            let mut page = Vec::new();
+            let mut last = String::new();
+            while page.len() < limit
+                && let Some(zone) = zones.next().transpose()?
+            {
+                page.push(zone_object(&zone));
+                last = zone.zone;
+            }
+            let more = zones.next().is_some();
+            Ok((page, more.then_some(last)))
+        })
+        .await?;
+    let response = json(&page);
+    Ok(match last {
+        Some(last) => ([origin.next_page(&last)], response).into_response(),
+        None => response,
+    })
+}
+
+/// Where a page of records begins: `owner/TYPE`.
+fn cursor(text: &str) -> Result<(Name, RecordType), ApiError> {
+    let parse = || {
+        let (owner, rtype) = text.rsplit_once('/')?;
+        Some((Name::parse(owner).ok()?, RecordType::parse(rtype)?))
+    };
+    parse().ok_or_else(|| ApiError::bad_request("query parameter after: expected NAME/TYPE"))
+}
+
+/// A zone with a page of its records, and where the next page begins.
+fn zone_page(
+    service: &Service,
+    zone: &ZoneDoc,
+    after: Option<(Name, RecordType)>,
+    limit: usize,
+) -> Result<(Map<String, Value>, Option<String>), ApiError> {
+    let apex = Name::parse(&zone.zone).map_err(ApiError::internal)?;
+    let after = after.as_ref().map(|(owner, rtype)| (owner, *rtype));
+    let mut entries = service.records(&apex, after);
+    let mut records = Vec::new();
+    let mut last = String::new();
+    while records.len() < limit
+        && let Some(entry) = entries.next().transpose()?
+    {
+        let record = entry.document()?;
+        records.push(Value::Object(record_summary(&record)));
+        if records.len() == limit {
+            last = format!("{}/{}", record.domain, record.rtype);
+        }
+    }
+    let more = records.len() == limit && entries.next().is_some();
+    let mut object = zone_object(zone);
+    object.insert("records".to_owned(), Value::Array(records));
+    Ok((object, more.then_some(last)))
+}
+
+/// Shows a zone, with a page of its records.
+pub(crate) async fn view(
+    State(state): State<ApiState>,
+    Path(zone): Path<String>,
+    parameters: Params,
+    origin: Origin,
+) -> Reply {
+    let zone = zone_of_path(&zone)?;
+    let with_records = parameters.flag("records")?.unwrap_or(true);
+    let limit = page_size(&parameters, RECORDS_PER_PAGE)?;
+    let after = parameters.get("after").map(cursor).transpose()?;
+    let (object, last) = state
+        .service
+        .read(move |service| {
+            let zone = service.existing_zone(&zone)?;
+            if with_records {
+                zone_page(service, &zone, after, limit)
+            } else {
+                Ok((zone_object(&zone), None))
+            }
+        })
+        .await?;
+    let response = json(&object);
+    Ok(match last {
+        Some(last) => ([origin.next_page(&last)], response).into_response(),
+        None => response,
+    })
+}
+
+/// The reply of a create and of an update: the zone with the first page of its records.
+async fn whole_zone(state: &ApiState, zone: Name) -> Reply {
+    let (object, _) = state
+        .service
+        .read(move |service| {
+            let zone = service.existing_zone(&zone)?;
+            zone_page(service, &zone, None, RECORDS_PER_PAGE)
+        })
+        .await?;
+    Ok(json(&object))
+}
+
+/// Makes a zone.
+pub(crate) async fn create(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    Path(zone): Path<String>,
+    body: Result<JsonObject, ApiError>,
+) -> Reply {
+    let name = new_name("zone", &zone)?;
+    let fields = ZoneFields::from_create(&body?.0, &name)?;
+    let created = name.clone();
+    let committed = state
+        .service
+        .commit(&actor, move |transaction| transaction.create_zone(&created, fields))
+        .await?;
+    Ok(with_revision(whole_zone(&state, name).await?, committed.revision))
+}
+
+/// Changes the given fields of a zone.
+pub(crate) async fn update(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    Path(zone): Path<String>,
+    parameters: Params,
+    body: Result<JsonObject, ApiError>,
+) -> Reply {
+    let name = zone_of_path(&zone)?;
+    // A missing zone is told before a wrong body is.
+    let found = state.service.existing_zone(&name)?;
+    if found.link.is_none() && parameters.flag("refresh")?.unwrap_or(false) {
+        return Err(ApiError::bad_request("only a secondary zone can be refreshed"));
+    }
+    let fields = body.and_then(|body| ZoneFields::from_update(&body.0, &name));
+    let updated = name.clone();
+    let committed = state
+        .service
+        .commit(&actor, move |transaction| transaction.update_zone(&updated, fields))
+        .await?;
+    Ok(with_revision(whole_zone(&state, name).await?, committed.revision))
+}
+
+/// Removes a zone.
+pub(crate) async fn remove(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    Path(zone): Path<String>,
+) -> Reply {
+    let name = zone_of_path(&zone)?;
+    let committed = state
+        .service
+        .commit(&actor, move |transaction| transaction.delete_zone(&name))
+        .await?;
+    Ok(with_revision(empty(), committed.revision))
+}
