@@ -8,6 +8,7 @@ use super::shards::{Shards, address, parent};
 use super::zone::Zone;
 use crate::limits::MAX_LINKS;
 use crate::name::{MAX_LABELS, Name};
+use crate::record_type::RecordType;
 
 /// Zones per shard at which a shard is added. A changed zone costs a copy of the pointers of its shard.
 const ZONES_PER_SHARD: usize = 32;
@@ -111,27 +112,28 @@ impl Apexes {
         self.shards.iter().flat_map(Shard::zones)
     }
 
-    /// The zone with the longest apex, and the one with the longest apex above the name itself.
+    /// The zone with the longest apex; for DS, the one with the longest apex above the name, if there is one.
     #[inline]
-    pub(crate) fn enclosing<'a>(&'a self, name: &QueryName) -> Enclosing<'a> {
+    pub(crate) fn enclosing<'a>(&'a self, name: &QueryName, rtype: RecordType) -> Option<ZoneMatch<'a>> {
         let keys = keys();
-        let mut found = Enclosing { longest: None, above: None };
+        let mut found = None;
+        let mut depths = self.depths;
+        let mut label = name.labels();
         let mut hash = keys.origin;
-        for label in (0..=name.labels()).rev() {
-            if label < name.labels() {
-                hash = keys.join(hash, name.label_hash(label));
-            }
-            if self.depths & (1 << (name.labels() - label)) != 0
+        loop {
+            if depths & 1 != 0
                 && let Some(zone) = self.shards.of(hash).find(hash, name.suffix(label))
             {
-                let this = ZoneMatch { zone, apex_label: label };
-                found.longest = Some(this);
-                if label > 0 {
-                    found.above = Some(this);
-                }
+                found = Some(ZoneMatch { zone, apex_label: label });
             }
+            depths >>= 1;
+            let is_parent_enough = label == 1 && rtype == RecordType::DS && found.is_some();
+            if label == 0 || depths == 0 || is_parent_enough {
+                return found;
+            }
+            label -= 1;
+            hash = keys.join(hash, name.label_hash(label));
         }
-        found
     }
 
     /// The zone whose content a linked zone has; the zone itself when it is not linked. Nothing for a zone
@@ -150,12 +152,6 @@ impl Apexes {
         }
         None
     }
-}
-
-/// The zones around a name.
-pub(crate) struct Enclosing<'a> {
-    pub(crate) longest: Option<ZoneMatch<'a>>,
-    pub(crate) above: Option<ZoneMatch<'a>>,
 }
 
 /// Changing.

@@ -212,7 +212,7 @@ impl Edits {
     /// 1 when the node appears, -1 when it disappears, 0 when it stays or stays away.
     fn existence_change(&self, table: &Table, edit: &NodeEdit) -> i32 {
         let owner = self.owner(edit.owner);
-        let old = table.find(edit.hash, &[], owner);
+        let old = table.find(edit.hash, owner);
         let children = i64::from(old.map_or(0, |node| node.children())) + i64::from(edit.children);
         let exists = owner.is_empty()
             || children > 0

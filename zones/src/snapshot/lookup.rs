@@ -68,7 +68,7 @@ impl Zone {
     #[inline]
     pub fn node_at<'a>(&'a self, name: &QueryName, label: usize, apex_label: usize) -> Option<Node<'a>> {
         let hash = name.relative_hash(keys(), label, apex_label);
-        self.table.find(hash, &[], name.relative(label, apex_label))
+        self.table.find(hash, name.relative(label, apex_label))
     }
 
     /// Looks up a name below the apex in a zone that has cuts or DNAMEs.
@@ -81,7 +81,7 @@ impl Zone {
         let mut has_wildcard_child = self.apex_has_wildcard_child;
         for label in (1..apex_label).rev() {
             hash = keys.join(hash, name.label_hash(label));
-            let Some(node) = self.table.find(hash, &[], name.relative(label, apex_label)) else {
+            let Some(node) = self.table.find(hash, name.relative(label, apex_label)) else {
                 return self.wildcard(name, label + 1, apex_label, has_wildcard_child);
             };
             if node.is_cut() {
@@ -93,7 +93,7 @@ impl Zone {
             has_wildcard_child = node.has_wildcard_child();
         }
         hash = keys.join(hash, name.label_hash(0));
-        match self.table.find(hash, &[], name.relative(0, apex_label)) {
+        match self.table.find(hash, name.relative(0, apex_label)) {
             Some(node) if node.is_cut() && rtype != RecordType::DS => {
                 Lookup::Delegation { cut: node, cut_label: 0 }
             }
@@ -115,7 +115,7 @@ impl Zone {
         }
         let keys = keys();
         let hash = keys.join(name.relative_hash(keys, encloser, apex_label), keys.wildcard_label);
-        match self.table.find(hash, b"\x01*", name.relative(encloser, apex_label)) {
+        match self.table.find_wildcard(hash, name.relative(encloser, apex_label)) {
             Some(node) => Lookup::Wildcard { node },
             None => Lookup::NxDomain,
         }

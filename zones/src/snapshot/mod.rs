@@ -75,11 +75,7 @@ impl Snapshot {
     /// one (RFC 4035, 3.1.4.1). A linked zone whose target does not exist answers nothing.
     #[inline]
     pub fn find_zone<'a>(&'a self, name: &QueryName, rtype: RecordType) -> Option<ZoneMatch<'a>> {
-        let enclosing = self.apexes.enclosing(name);
-        let found = match rtype {
-            RecordType::DS => enclosing.above.or(enclosing.longest),
-            _ => enclosing.longest,
-        }?;
+        let found = self.apexes.enclosing(name, rtype)?;
         let zone = self.apexes.target(found.zone)?;
         Some(ZoneMatch { zone, ..found })
     }

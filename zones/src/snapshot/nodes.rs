@@ -43,12 +43,12 @@ const BODY_BITS: u32 = 14;
 
 #[inline]
 fn u16_at(octets: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([octets[at], octets[at + 1]])
+    u16::from_le_bytes(*octets[at..].first_chunk().expect("places in a shard lie inside it"))
 }
 
 #[inline]
 fn u32_at(octets: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
+    u32::from_le_bytes(*octets[at..].first_chunk().expect("places in a shard lie inside it"))
 }
 
 /// What is too long, or too alive, to lie in a shard's octets.
@@ -355,9 +355,9 @@ impl Shard {
         self.side.as_deref().unwrap_or_default()
     }
 
-    /// The node of an owner given in two parts, so that `*` need not be copied in front of a name.
+    /// The node with a hash whose owner is the one looked for.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, front: &[u8], rest: &[u8]) -> Option<Node<'_>> {
+    pub(crate) fn find(&self, hash: u64, is_owner: impl Fn(&[u8]) -> bool) -> Option<Node<'_>> {
         let octets: &[u8] = self.octets.as_ref()?;
         let slots = u32_at(octets, 0);
         let mut slot = first_slot(hash, slots);
@@ -368,11 +368,7 @@ impl Shard {
             }
             if entry >> 24 == fingerprint(hash) {
                 let node = self.node_at(octets, (entry & 0x00ff_ffff) as usize * 4);
-                let owner = node.relative_owner();
-                if owner.len() == front.len() + rest.len()
-                    && owner.ends_with(rest)
-                    && owner.starts_with(front)
-                {
+                if is_owner(node.relative_owner()) {
                     return Some(node);
                 }
             }

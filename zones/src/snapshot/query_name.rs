@@ -63,9 +63,19 @@ impl QueryName {
     /// nothing before it to point to. The value then is the root.
     #[inline]
     pub fn read(&mut self, packet: &[u8], offset: usize) -> Result<usize, NameError> {
-        (self.length, self.labels) = (1, 0);
-        self.wire[0] = 0;
-        let source = packet.get(offset..).ok_or(NameError::Truncated)?;
+        let source = packet.get(offset..).ok_or(NameError::Truncated);
+        let taken = source.and_then(|source| self.take(source));
+        if taken.is_err() {
+            (self.length, self.labels) = (1, 0);
+            self.wire[0] = 0;
+        }
+        taken.map(|length| offset + length)
+    }
+
+    /// Takes the name at the start of `source` and tells its length in octets.
+    #[inline]
+    fn take(&mut self, source: &[u8]) -> Result<usize, NameError> {
+        let keys = keys();
         let mut labels = 0;
         let mut at = 0;
         loop {
@@ -73,32 +83,21 @@ impl QueryName {
             if length == 0 {
                 break;
             }
+            let next = at + 1 + length;
             if length > MAX_LABEL_OCTETS {
                 return Err(NameError::LabelType);
             }
-            self.starts[labels] = at as u8;
-            labels += 1;
-            at += 1 + length;
-            if at >= MAX_WIRE_OCTETS {
+            if next >= MAX_WIRE_OCTETS {
                 return Err(NameError::NameTooLong);
             }
+            self.starts[labels] = at as u8;
+            self.label_hashes[labels] = take_label(&mut self.wire, keys, source, at, next);
+            labels += 1;
+            at = next;
         }
-        let length = at + 1;
-        self.wire[..length].copy_from_slice(&source[..length]);
-        lower_case(&mut self.wire, length);
-        self.hash_labels(labels, at);
-        (self.length, self.labels) = (length as u8, labels as u8);
-        Ok(offset + length)
-    }
-
-    #[inline]
-    fn hash_labels(&mut self, labels: usize, end: usize) {
-        let keys = keys();
-        for label in 0..labels {
-            let start = usize::from(self.starts[label]);
-            let next = if label + 1 < labels { usize::from(self.starts[label + 1]) } else { end };
-            self.label_hashes[label] = hash_label(keys, &self.wire, start, next);
-        }
+        self.wire[at] = 0;
+        (self.length, self.labels) = (at as u8 + 1, labels as u8);
+        Ok(at + 1)
     }
 }
 
@@ -157,37 +156,47 @@ impl QueryName {
     }
 }
 
-/// Hashes the octets from `start` to `end`, a label with its length octet.
+/// Copies and hashes the label from `start` to `end`, with its length octet and in lower case.
+///
+/// Reads come from the packet only: reading back what was just written would wait for the writes. Octets
+/// copied from beyond the label are overwritten by the next one, or by the root's.
 #[inline]
-fn hash_label(keys: &Keys, wire: &[u8; BUFFER_OCTETS], start: usize, end: usize) -> u64 {
+fn take_label(wire: &mut [u8; BUFFER_OCTETS], keys: &Keys, source: &[u8], start: usize, end: usize) -> u64 {
     let mut state = keys.label_start();
     let mut at = start;
-    while at < end {
-        let octets: [u8; 8] = wire[at..at + 8].try_into().expect("eight octets were asked for");
-        let chunk = u64::from_le_bytes(octets);
-        let kept = end - at;
-        let chunk = if kept < 8 { chunk & ((1 << (8 * kept)) - 1) } else { chunk };
+    loop {
+        let chunk = lower_case(load(source, at));
+        wire[at..at + 8].copy_from_slice(&chunk.to_le_bytes());
+        let left = end - at;
+        if left <= 8 {
+            return keys.label_chunk(state, chunk & (u64::MAX >> (64 - 8 * left)));
+        }
         state = keys.label_chunk(state, chunk);
         at += 8;
     }
-    state
 }
 
-/// Turns `A-Z` into `a-z` in the first `length` octets, eight at a time and without branches.
+/// Eight octets of a packet, filled up with zeros where it ends.
+#[inline]
+fn load(source: &[u8], at: usize) -> u64 {
+    let rest = &source[at..];
+    match rest.first_chunk() {
+        Some(octets) => u64::from_le_bytes(*octets),
+        None => rest.iter().rev().fold(0, |chunk, &octet| (chunk << 8) | u64::from(octet)),
+    }
+}
+
+/// Turns `A-Z` into `a-z` in eight octets at a time, without branches.
 ///
 /// Length octets are below 64 and pass unchanged, and so do octets from 128 on.
 #[inline]
-fn lower_case(wire: &mut [u8; BUFFER_OCTETS], length: usize) {
+fn lower_case(chunk: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let (chunks, _) = wire.as_chunks_mut::<8>();
-    for octets in &mut chunks[..length.div_ceil(8)] {
-        let chunk = u64::from_le_bytes(*octets);
-        let heptets = chunk & (0x7f * ONES);
-        let from_a = heptets + (0x80 - u64::from(b'A')) * ONES;
-        let above_z = heptets + (0x7f - u64::from(b'Z')) * ONES;
-        let upper = !chunk & (from_a ^ above_z) & (0x80 * ONES);
-        *octets = (chunk | (upper >> 2)).to_le_bytes();
-    }
+    let heptets = chunk & (0x7f * ONES);
+    let from_a = heptets + (0x80 - u64::from(b'A')) * ONES;
+    let above_z = heptets + (0x7f - u64::from(b'Z')) * ONES;
+    let upper = !chunk & (from_a ^ above_z) & (0x80 * ONES);
+    chunk | (upper >> 2)
 }
 
 #[cfg(test)]

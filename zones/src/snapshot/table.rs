@@ -22,10 +22,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The node of an owner, given with its hash and in two parts.
+    /// The node of an owner, given with its hash.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, front: &[u8], rest: &[u8]) -> Option<Node<'_>> {
-        self.shards.of(hash).find(hash, front, rest)
+    pub(crate) fn find(&self, hash: u64, owner: &[u8]) -> Option<Node<'_>> {
+        self.shards.of(hash).find(hash, |candidate| candidate == owner)
+    }
+
+    /// The node `*` directly below an owner; the hash is that of the wildcard.
+    pub(crate) fn find_wildcard(&self, hash: u64, encloser: &[u8]) -> Option<Node<'_>> {
+        self.shards.of(hash).find(hash, |candidate| candidate.strip_prefix(b"\x01*") == Some(encloser))
     }
 
     /// How many nodes there are.

@@ -113,13 +113,13 @@ impl Zone {
     /// The node of the apex, which always exists.
     #[inline]
     pub fn apex_node(&self) -> Node<'_> {
-        self.table.find(keys().origin, &[], &[]).unwrap_or(Node::EMPTY)
+        self.table.find(keys().origin, &[]).unwrap_or(Node::EMPTY)
     }
 
     /// An RRset as stored, found by its full name.
     pub(super) fn stored_rrset(&self, owner: &Name, rtype: RecordType) -> Option<StoredRrset<'_>> {
         let relative = owner.relative_to(&self.apex)?;
-        let node = self.table.find(keys().relative(relative), &[], relative)?;
+        let node = self.table.find(keys().relative(relative), relative)?;
         node.stored().find(|rrset| rrset.rtype == rtype)
     }
 
