@@ -14,9 +14,24 @@
 #![forbid(unsafe_code)]
 
 mod change;
+mod changes;
+mod checkpoint;
+mod chunk;
+mod codec;
 mod error;
+mod files;
+mod journal;
 mod journal_store;
+pub mod limits;
+mod maintenance;
 mod memory;
+mod recover;
+mod replay;
+mod segment;
+mod survey;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use change::{ChangeSet, Op, Table};
 pub use error::StoreError;

@@ -74,6 +74,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, sets: &[ChangeSet]) -> Result<u64, StoreError> {
+        sets.iter().try_for_each(|set| crate::limits::check(set).map(drop))?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for set in sets {
             set.ops.iter().for_each(|op| state.apply(op));
