@@ -111,6 +111,11 @@ impl FilterType {
     pub fn find(name: &str) -> Option<&'static FilterType> {
         filter_types().iter().find(|filter| filter.name == name || filter.aliases.contains(&name))
     }
+
+    /// Whether records of this type, given as a number, may use the filter.
+    pub fn allows(&self, record_type: u16) -> bool {
+        self.record_types.is_empty() || self.record_types.contains(&record_type)
+    }
 }
 
 /// Filters of the API that chains may not use yet.
@@ -126,3 +131,24 @@ pub(crate) const UNSUPPORTED: &[&str] = &[
     "pulsar_stabilize",
     "pulse",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_for_some_record_types_is_refused_for_others() {
+        const A: u16 = 1;
+        const AAAA: u16 = 28;
+        let only_addresses = FilterType { record_types: &[A], ..kinds::up::TYPE };
+        assert!(only_addresses.allows(A) && !only_addresses.allows(AAAA));
+        assert!(filter_types().iter().all(|filter| filter.allows(AAAA)));
+    }
+
+    #[test]
+    fn names_and_aliases_are_told_apart() {
+        let names = || filter_types().iter().flat_map(|filter| filter.aliases.iter().chain([&filter.name]));
+        assert!(names().all(|name| names().filter(|other| *other == name).count() == 1));
+        assert!(UNSUPPORTED.iter().all(|name| FilterType::find(name).is_none()));
+    }
+}

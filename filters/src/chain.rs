@@ -75,7 +75,11 @@ pub enum ChainError {
         name: &'static str,
     },
     /// The filter works on other record types only.
-    #[error("filters[{index}]: filter {name} is not allowed for this record type; it works on {allowed:?} only", name = filter.name, allowed = filter.record_types)]
+    #[error(
+        "filters[{index}]: filter {name} is not allowed for this record type; expected one of types {allowed:?}",
+        name = filter.name,
+        allowed = filter.record_types
+    )]
     RecordType {
         /// The position of the step.
         index: usize,
@@ -83,7 +87,11 @@ pub enum ChainError {
         filter: &'static FilterType,
     },
     /// The filter has no such option.
-    #[error("filters[{index}].config: unknown key {key} of filter {name}; allowed are {allowed}", name = filter.name, allowed = OptionNames(filter))]
+    #[error(
+        "filters[{index}].config: unknown key {key} of filter {name}; allowed are {allowed}",
+        name = filter.name,
+        allowed = OptionNames(filter)
+    )]
     UnknownOption {
         /// The position of the step.
         index: usize,
@@ -93,7 +101,11 @@ pub enum ChainError {
         filter: &'static FilterType,
     },
     /// The value of an option is not allowed.
-    #[error("filters[{index}].config.{key}: {found} is not allowed; expected {expected}", key = option.name, expected = option.kind)]
+    #[error(
+        "filters[{index}].config.{key}: {found} is not allowed; expected {expected}",
+        key = option.name,
+        expected = option.kind
+    )]
     OptionValue {
         /// The position of the step.
         index: usize,
@@ -111,7 +123,10 @@ pub enum ChainError {
         option: &'static OptionType,
     },
     /// With all levels of metadata put together, an answer has a low watermark above its high one.
-    #[error("filters[{index}]: answer {number} has low_watermark {low} above high_watermark {high}", number = answer + 1)]
+    #[error(
+        "filters[{index}]: answer {number} has low_watermark {low} above high_watermark {high}",
+        number = answer + 1
+    )]
     Watermarks {
         /// The position of the step.
         index: usize,
@@ -193,11 +208,7 @@ fn filter_type(index: usize, step: &FilterStep, record_type: u16) -> Result<&'st
     }
     let unknown = || ChainError::UnknownFilter { index, name: echo(&Value::from(step.filter.as_str())) };
     let filter = FilterType::find(&step.filter).ok_or_else(unknown)?;
-    if filter.record_types.is_empty() || filter.record_types.contains(&record_type) {
-        Ok(filter)
-    } else {
-        Err(ChainError::RecordType { index, filter })
-    }
+    if filter.allows(record_type) { Ok(filter) } else { Err(ChainError::RecordType { index, filter }) }
 }
 
 impl Chain {

@@ -9,7 +9,9 @@ pub(crate) const TYPE: FilterType = FilterType {
     name: "cost",
     aliases: &[],
     short_description: "Sorts by cost",
-    description: "Sorts the answers by <code>cost</code>, lowest first. With <code>eliminate</code> on, keeps only the lowest instead. Answers without a value come last or go, unless no answer has one.",
+    description: "Sorts the answers by <code>cost</code>, lowest first. With <code>eliminate</code> on, keeps only \
+                  the lowest instead. Answers without a value \
+                  come last or go, unless no answer has one.",
     tier: 2,
     inputs: &[MetaKey::Cost],
     options: &[OptionType {

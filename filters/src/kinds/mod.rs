@@ -28,7 +28,7 @@ mod shuffle;
 mod stickiness;
 mod sticky;
 mod sticky_region;
-mod up;
+pub(crate) mod up;
 mod weighted_shuffle;
 mod weighted_sticky;
 

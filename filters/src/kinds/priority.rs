@@ -9,7 +9,9 @@ pub(crate) const TYPE: FilterType = FilterType {
     name: "priority",
     aliases: &[],
     short_description: "Keeps the answers of the lowest priority value",
-    description: "Keeps only the answers with the lowest <code>priority</code>. With <code>eliminate</code> off, sorts by it instead. Answers without a value come last or go, unless no answer has one.",
+    description: "Keeps only the answers with the lowest <code>priority</code>. With \
+                  <code>eliminate</code> off, sorts by it instead. Answers without a value \
+                  come last or go, unless no answer has one.",
     tier: 2,
     inputs: &[MetaKey::Priority],
     options: &[OptionType {
