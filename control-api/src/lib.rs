@@ -13,7 +13,15 @@ pub mod error;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod native;
+pub mod router;
 pub mod service;
+mod source_types;
+#[cfg(test)]
+mod testing;
+mod unserved;
+pub mod v1;
 
 pub use crate::error::ApiError;
+pub use crate::router::{ApiOptions, ApiState, router};
 pub use crate::service::{Actor, Committed, Service, ServiceOptions, Transaction};

@@ -6,7 +6,7 @@
 use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::get;
+use axum::routing::{get, post};
 use geoip_data::GeoHandle;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::native::health;
 use crate::service::Service;
 use crate::unserved;
-use crate::v1::catalog;
+use crate::v1::{activity, catalog, feeds, push, records, search, sources, zones};
 
 /// Writes counters of the rest of the process in the Prometheus text format.
 pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -50,7 +50,8 @@ impl FromRef<ApiState> for Service {
 /// The whole API as one service: hand it to [`http::serve`](crate::http::serve).
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
-    let state = ApiState { service: service.clone(), geo, options: Arc::new(options) };
+    let options = Arc::new(options);
+    let state = ApiState { service: service.clone(), geo, options };
     let front = Arc::new(Front::new(service, routes().with_state(state), limits));
     Router::new().fallback(move |request: Request| {
         let front = Arc::clone(&front);
@@ -61,7 +62,10 @@ pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
 fn routes() -> Router<ApiState> {
     Router::new()
         .merge(native())
+        .merge(dns())
+        .merge(data())
         .merge(catalogs())
+        .route("/v1/account/activity", get(activity::list))
         .fallback(async |uri: Uri| unserved::answer(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
             let message = format!("{method} is not allowed for {}", uri.path());
@@ -74,6 +78,28 @@ fn native() -> Router<ApiState> {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+}
+
+fn dns() -> Router<ApiState> {
+    let zone = get(zones::view).put(zones::create).post(zones::update).delete(zones::remove);
+    let record = get(records::view).put(records::create).post(records::update).delete(records::remove);
+    Router::new()
+        .route("/v1/zones", get(zones::list))
+        .route("/v1/zones/{zone}", zone)
+        .route("/v1/zones/{zone}/{domain}/{type}", record)
+        .route("/v1/search", get(search::search))
+}
+
+fn data() -> Router<ApiState> {
+    let source = get(sources::view).post(sources::update).delete(sources::remove);
+    let feed = get(feeds::view).post(feeds::update).delete(feeds::remove);
+    let publish = post(push::publish).put(push::publish).get(push::publish_query);
+    Router::new()
+        .route("/v1/data/sources", get(sources::list).put(sources::create))
+        .route("/v1/data/sources/{source}", source)
+        .route("/v1/data/feeds/{source}", get(feeds::list).put(feeds::create))
+        .route("/v1/data/feeds/{source}/{feed}", feed)
+        .route("/v1/feed/{source}", publish)
 }
 
 fn catalogs() -> Router<ApiState> {

@@ -74,10 +74,7 @@ impl SourceType {
             "is not a known source type"
         };
         let known: Vec<&str> = Self::ALL.iter().map(|kind| kind.name).collect();
-        Err(ApiError::bad_request(format!(
-            "sourcetype: {name:?} {reason}; available: {}",
-            known.join(", ")
-        )))
+        Err(ApiError::bad_request(format!("sourcetype: {name:?} {reason}; available: {}", known.join(", "))))
     }
 
     /// Checks the configuration of a source.
@@ -123,7 +120,8 @@ fn check(options: &[SourceOption], given: &Map<String, Value>, place: &str) -> R
         match given.get(option.name) {
             None | Some(Value::Null) if option.required => return Err(ApiError::missing_field(&field)),
             None | Some(Value::Null) | Some(Value::Number(_)) => {}
-            Some(Value::String(text)) if text.len() <= NAME_BYTES && !(text.is_empty() && option.required) => {}
+            Some(Value::String(text))
+                if text.len() <= NAME_BYTES && !(text.is_empty() && option.required) => {}
             Some(other) => {
                 let expected = format!("a text of 1 to {NAME_BYTES} bytes");
                 return Err(ApiError::invalid_field(&field, other, &expected));

@@ -132,9 +132,7 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(ApiError::bad_request(
-            "Input validation failed (the body is not of type object)",
-        )),
+        Ok(_) => Err(ApiError::bad_request("Input validation failed (the body is not of type object)")),
         Err(error) => Err(ApiError::bad_request(format!("the body is not valid JSON: {error}"))),
     }
 }

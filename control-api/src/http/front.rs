@@ -190,8 +190,7 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
 }
 
 fn too_many_requests(rate: RateState) -> Response<Body> {
-    let message =
-        format!("rate limit of {} requests per {} s exceeded", rate.limit, rate.period_s);
+    let message = format!("rate limit of {} requests per {} s exceeded", rate.limit, rate.period_s);
     retry_later(&message)
 }
 
@@ -209,3 +208,6 @@ fn panic_reason(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,9 +88,8 @@ mod tests {
         let link = link_of(request, "b.example").await;
         assert_eq!(link, "<http://api.example:8053/v1/zones?limit=2&after=b.example>; rel=\"next\"");
 
-        let request = Request::get("/v1/zones")
-            .header("host", "[::1]:8053")
-            .header("x-forwarded-proto", "https, http");
+        let request =
+            Request::get("/v1/zones").header("host", "[::1]:8053").header("x-forwarded-proto", "https, http");
         let link = link_of(request, "x").await;
         assert_eq!(link, "<https://[::1]:8053/v1/zones?after=x>; rel=\"next\"");
     }

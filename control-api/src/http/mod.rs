@@ -7,6 +7,7 @@
 //! Handlers see only requests that passed all of it, with the acting key in the request's extensions.
 
 pub mod body;
+pub(crate) mod front;
 pub(crate) mod headers;
 pub mod links;
 pub mod path;

@@ -51,9 +51,7 @@ impl Params {
     pub fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value.parse().map(Some).map_err(|_| {
-            ApiError::bad_request(format!(
-                "query parameter {name}: expected a whole number, got {value:?}"
-            ))
+            ApiError::bad_request(format!("query parameter {name}: expected a whole number, got {value:?}"))
         })
     }
 }

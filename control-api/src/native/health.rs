@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::router::ApiState;
 use crate::http::reply::json_with;
+use crate::router::ApiState;
 
 /// `GET /healthz`: 200 as long as the process answers at all.
 pub async fn healthz() -> Response<Body> {
@@ -36,4 +36,26 @@ pub async fn metrics(State(state): State<ApiState>) -> Response<Body> {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+
+    use crate::testing::TestApi;
+
+    #[tokio::test]
+    async fn probes_need_no_key() {
+        let api = TestApi::new().await;
+        let probe = async |path: &str| api.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(probe("/healthz").await.text(), "{\"status\":\"ok\"}\n");
+        assert_eq!(probe("/readyz").await.status, StatusCode::OK);
+        let metrics = probe("/metrics").await;
+        assert!(metrics.header("content-type").starts_with("text/plain"));
+        assert!(metrics.text().contains("\nsextant_revision "), "{}", metrics.text());
+        api.service.shutdown();
+        assert_eq!(probe("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(probe("/healthz").await.status, StatusCode::OK);
+    }
 }

@@ -33,8 +33,7 @@ pub async fn places() -> Response<Body> {
     let countries: Vec<&str> = catalog::countries().map(|facts| facts.code.as_str()).collect();
     let subdivisions: Map<String, Value> = catalog::subdivision_countries()
         .map(|country| {
-            let codes: Vec<Value> =
-                catalog::subdivisions(country).map(|code| code.as_str().into()).collect();
+            let codes: Vec<Value> = catalog::subdivisions(country).map(|code| code.as_str().into()).collect();
             (country.as_str().to_owned(), codes.into())
         })
         .collect();
@@ -107,5 +106,54 @@ impl From<&'static OptionType> for ConfigOption {
             required: option.required,
             default: option.default,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::TestApi;
+
+    #[tokio::test]
+    async fn the_metadata_catalog_lists_every_key_with_its_category() {
+        let catalog = TestApi::new().await.get("/v1/metatypes").await.json();
+        let keys: Vec<&str> = catalog.as_object().unwrap().keys().map(String::as_str).collect();
+        for key in ["up", "loadavg", "georegion", "country", "subdivisions", "asn", "weight", "note"] {
+            assert!(keys.contains(&key), "{key} is not in {keys:?}");
+        }
+        for (key, entry) in catalog.as_object().unwrap() {
+            let fields: Vec<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(fields, ["desc", "category", "shortdesc"], "{key}");
+            assert!(fields.iter().all(|field| !entry[field].as_str().unwrap().is_empty()), "{key}");
+        }
+        assert_eq!(catalog["up"]["category"], "status");
+    }
+
+    #[tokio::test]
+    async fn the_filter_catalog_has_the_shape_clients_read() {
+        let catalog = TestApi::new().await.get("/v1/filtertypes").await.json();
+        let entry = &catalog["select_first_n"];
+        assert_eq!((&entry["tier"], &entry["inputs"]), (&json!(2), &json!([])));
+        let option = entry["config"]["N"].as_object().unwrap();
+        let fields: Vec<&str> = option.keys().map(String::as_str).collect();
+        assert_eq!(fields, ["desc", "type", "shortdesc", "validator", "required", "default"]);
+        assert_eq!((&option["type"], &option["default"]), (&json!("number"), &json!("1")));
+        assert_eq!(catalog["up"]["inputs"], json!(["up"]));
+        assert_eq!(catalog["geotarget_country"]["tier"], 3);
+    }
+
+    #[tokio::test]
+    async fn places_networks_and_source_types_are_listed() {
+        let api = TestApi::new().await;
+        let places = api.get("/v1/metatypes/geo").await.json();
+        assert_eq!(places["countries"].as_array().unwrap().len(), 249);
+        assert_eq!(places["countries"][0], "AD");
+        assert!(places["subdivisions"]["US"].as_array().unwrap().contains(&json!("NY")));
+        let networks = api.get("/v1/networks").await.json();
+        assert_eq!(networks[0]["network_id"], 0);
+        let types = api.get("/v1/data/sourcetypes").await.json();
+        assert_eq!(types["nsone_v1"]["feed_config"]["label"]["required"], true);
+        assert_eq!(types["nsone_v1"]["config"], json!({}));
     }
 }

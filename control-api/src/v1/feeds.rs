@@ -10,12 +10,13 @@ use axum::http::{Response, StatusCode};
 use filters::FeedId;
 
 use super::sources::{config_of, feeds_of, name_of, source_id};
+use super::zones::with_revision;
 use crate::dto::feed::{FeedDoc, FeedReply};
 use crate::error::ApiError;
 use crate::http::{self, JsonObject};
 use crate::ids;
 use crate::limits::FEEDS_PER_SOURCE;
-use crate::service::{Actor, Service, Transaction};
+use crate::service::{Actor, Committed, Service, Transaction};
 use crate::source_types::SourceType;
 
 /// `GET /v1/data/feeds/:sourceid`.
@@ -61,8 +62,8 @@ pub async fn create(
         transaction.put_feed(feed.clone())?;
         Ok(feed)
     };
-    let feed = service.commit(&actor, change).await?.value;
-    Ok(http::json(&reply(&service, feed)?))
+    let Committed { value: feed, revision } = service.commit(&actor, change).await?;
+    Ok(with_revision(http::json(&reply(&service, feed)?), revision))
 }
 
 /// `POST /v1/data/feeds/:sourceid/:feedid`: changes the fields given.
@@ -76,20 +77,17 @@ pub async fn update(
     let (name, config) = (name_of(&body)?, config_of(&body)?);
     let change = move |transaction: &mut Transaction<'_>| {
         let kind = kind_of(transaction, source)?;
-        let mut feed = transaction.feed(source, feed)?.ok_or_else(ApiError::feed_not_found)?;
-        let before = feed.clone();
+        let mut feed = transaction.feed(source, feed)?;
         if let Some(config) = config {
             kind.check_feed_config(&config)?;
             feed.config = config;
         }
         feed.name = name.unwrap_or(feed.name);
-        if feed != before {
-            transaction.put_feed(feed.clone())?;
-        }
+        transaction.put_feed(feed.clone())?;
         Ok(feed)
     };
-    let feed = service.commit(&actor, change).await?.value;
-    Ok(http::json(&reply(&service, feed)?))
+    let Committed { value: feed, revision } = service.commit(&actor, change).await?;
+    Ok(with_revision(http::json(&reply(&service, feed)?), revision))
 }
 
 /// `DELETE /v1/data/feeds/:sourceid/:feedid`: pointers to it leave the records.
@@ -100,11 +98,11 @@ pub async fn remove(
 ) -> Result<Response<Body>, ApiError> {
     let (source, feed) = (source_id(&source)?, feed_id(&feed)?);
     let change = move |transaction: &mut Transaction<'_>| {
-        kind_of(transaction, source)?;
+        transaction.source(source)?;
         transaction.delete_feed(source, feed)
     };
-    service.commit(&actor, change).await?;
-    Ok(http::empty())
+    let revision = service.commit(&actor, change).await?.revision;
+    Ok(with_revision(http::empty(), revision))
 }
 
 /// A feed with its last values and destinations.
@@ -118,10 +116,80 @@ fn feed_id(text: &str) -> Result<FeedId, ApiError> {
     FeedId::parse(text).ok_or_else(ApiError::feed_not_found)
 }
 
-fn kind_of(
-    transaction: &Transaction<'_>,
-    source: crate::ids::SourceId,
-) -> Result<&'static SourceType, ApiError> {
-    let source = transaction.source(source)?.ok_or_else(ApiError::source_not_found)?;
-    SourceType::find(&source.sourcetype)
+fn kind_of(transaction: &Transaction<'_>, source: ids::SourceId) -> Result<&'static SourceType, ApiError> {
+    SourceType::find(&transaction.source(source)?.sourcetype)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::testing::TestApi;
+
+    async fn source(api: &TestApi) -> String {
+        let body = json!({"name": "probes", "sourcetype": "nsone_v1"});
+        let created = api.done("PUT", "/v1/data/sources", body).await;
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_feed_lives_from_put_to_delete() {
+        let api = TestApi::new().await;
+        let source = source(&api).await;
+        let feeds = format!("/v1/data/feeds/{source}");
+        let body = json!({"name": "web", "config": {"label": "web-1"}, "data": {"up": false}});
+        let created = api.done("PUT", &feeds, body).await;
+        let id = created["id"].as_str().unwrap();
+        let expected = json!({
+            "id": id, "name": "web", "config": {"label": "web-1"}, "data": {}, "destinations": [], "networks": [0],
+        });
+        assert_eq!(created.to_string(), expected.to_string());
+        let path = format!("{feeds}/{id}");
+        assert_eq!(api.get(&path).await.json(), created);
+        assert_eq!(api.get(&feeds).await.json(), json!([created]));
+        assert_eq!(api.get("/v1/data/sources").await.json()[0]["feeds"], json!([created]));
+        let changed = api.done("POST", &path, json!({"config": {"label": "web-2"}, "id": "x"})).await;
+        assert_eq!((&changed["name"], &changed["config"]["label"]), (&json!("web"), &json!("web-2")));
+        assert_eq!(api.call("DELETE", &path, Value::Null).await.text(), "{}\n");
+        assert_eq!(api.get(&path).await.message(), "feed not found");
+    }
+
+    #[tokio::test]
+    async fn a_feed_needs_a_name_a_label_and_a_source() {
+        let api = TestApi::new().await;
+        let feeds = format!("/v1/data/feeds/{}", source(&api).await);
+        for (body, reason) in [
+            (json!({"config": {"label": "a"}}), "name"),
+            (json!({"name": "a"}), "config.label"),
+            (json!({"name": 7, "config": {"label": "a"}}), "name"),
+        ] {
+            let reply = api.call("PUT", &feeds, body.clone()).await;
+            assert_eq!(reply.status.as_u16(), 400, "{body}");
+            assert!(reply.message().contains(reason), "{body}: {}", reply.text());
+        }
+        let nowhere = format!("/v1/data/feeds/{}", "0".repeat(32));
+        let body = json!({"name": "a", "config": {"label": "a"}});
+        assert_eq!(api.call("PUT", &nowhere, body).await.message(), "source not found");
+        for id in ["xyz".to_owned(), "0".repeat(24)] {
+            assert_eq!(api.get(&format!("{feeds}/{id}")).await.message(), "feed not found");
+        }
+    }
+
+    #[tokio::test]
+    async fn deleting_a_source_takes_its_feeds_and_their_pointers_along() {
+        let api = TestApi::new().await;
+        let source = source(&api).await;
+        let feeds = format!("/v1/data/feeds/{source}");
+        let body = json!({"name": "a", "config": {"label": "a"}});
+        let feed = api.done("PUT", &feeds, body).await["id"].as_str().unwrap().to_owned();
+        api.done("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
+        let record = "/v1/zones/a.example/www.a.example/A";
+        let answers = json!([{"answer": ["192.0.2.1"], "meta": {"up": {"feed": feed}, "weight": 2}}]);
+        api.done("PUT", record, json!({"answers": answers})).await;
+        let shown = api.get(&format!("{feeds}/{feed}")).await.json();
+        assert_eq!(shown["destinations"][0]["desttype"], "answer");
+        api.done("DELETE", &format!("/v1/data/sources/{source}"), Value::Null).await;
+        assert_eq!(api.get(&feeds).await.message(), "source not found");
+        assert_eq!(api.get(record).await.json()["answers"][0]["meta"], json!({"weight": 2}));
+    }
 }

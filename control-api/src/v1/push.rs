@@ -1,9 +1,9 @@
 //! The feed URL: live values come in here.
 //!
 //! A push is either a table of labels, each with a metadata table for the feeds of that label, or one metadata
-//! table for all feeds of the source. As soon as one value is an object, the push is a table of labels. Every
-//! value is checked before any is used, and the acknowledgement comes after the values are on disk and in
-//! the cells that queries read.
+//! table for all feeds of the source. As soon as one value is an object, the push is a table of labels. A null
+//! takes a value away. Every value is checked before any is used, and the acknowledgement comes after the
+//! values are on disk and in the cells that queries read.
 
 use axum::Extension;
 use axum::body::Body;
@@ -13,12 +13,14 @@ use filters::{FeedId, MetaKey};
 use serde_json::{Map, Value};
 
 use super::sources::source_id;
+use super::zones::with_revision;
 use crate::dto::feed::FeedDoc;
 use crate::error::ApiError;
 use crate::http::{self, JsonObject, Params};
 use crate::ids::SourceId;
 use crate::limits::PUSH_LABELS;
-use crate::service::{Actor, PushedValue, Service, Transaction};
+use crate::service::documents::PushedValue;
+use crate::service::{Actor, Service, Transaction};
 
 /// `POST` and `PUT /v1/feed/:sourceid`.
 pub async fn publish(
@@ -48,14 +50,14 @@ async fn accept(
     push: Push,
 ) -> Result<Response<Body>, ApiError> {
     let change = move |transaction: &mut Transaction<'_>| {
-        transaction.source(source)?.ok_or_else(ApiError::source_not_found)?;
+        transaction.source(source)?;
         for (feed, values) in push.deliver(&transaction.feeds_of(source)?)? {
             transaction.push_feed(feed, values)?;
         }
         Ok(())
     };
-    service.commit(actor, change).await?;
-    Ok(http::empty())
+    let revision = service.commit(actor, change).await?.revision;
+    Ok(with_revision(http::empty(), revision))
 }
 
 /// What was pushed, before it is known which feeds there are.
@@ -112,7 +114,10 @@ fn values_of(table: &Map<String, Value>, label: &str) -> Result<Vec<PushedValue>
             let known: Vec<&str> = MetaKey::ALL.iter().map(|key| key.name()).collect();
             error(format!("{name:?} is not a metadata key; known keys: {}", known.join(", ")))
         })?;
-        let value = filters::parse_value(key, raw).map_err(|problem| error(problem.to_string()))?;
+        let value = match raw {
+            Value::Null => None,
+            raw => filters::parse_value(key, raw).map_err(|problem| error(problem.to_string()))?,
+        };
         Ok(PushedValue { key, value, raw: raw.clone() })
     };
     table.iter().map(read).collect()
@@ -121,7 +126,10 @@ fn values_of(table: &Map<String, Value>, label: &str) -> Result<Vec<PushedValue>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TestApi;
     use serde_json::json;
+    use std::sync::Arc;
+    use zones::RecordType;
 
     fn feed(number: u8, label: Value) -> FeedDoc {
         let config = json!({ "label": label }).as_object().cloned().unwrap();
@@ -133,8 +141,7 @@ mod tests {
     fn deliveries(body: Value, feeds: &[FeedDoc]) -> Result<Vec<String>, ApiError> {
         let delivered = Push::read(body.as_object().unwrap())?.deliver(feeds)?;
         let text = |(feed, values): (FeedId, Vec<PushedValue>)| {
-            let values: Vec<String> =
-                values.iter().map(|v| format!("{}={}", v.key.name(), v.raw)).collect();
+            let values: Vec<String> = values.iter().map(|v| format!("{}={}", v.key.name(), v.raw)).collect();
             format!("{}: {}", feed.0[0], values.join(" "))
         };
         Ok(delivered.into_iter().map(text).collect())
@@ -161,14 +168,94 @@ mod tests {
         let feeds = [feed(1, json!("a")), feed(2, json!("b"))];
         for (body, place) in [
             (json!({"up": true, "weight": "heavy"}), "weight"),
-            (json!({"up": true, "colour": 1}), "colour"),
+            (json!({"up": true, "no_such_key": 1}), "no_such_key"),
             (json!({"a": {"up": true}, "b": {"connections": -1}}), "\"b\""),
             (json!({"a": {"up": true}, "b": 1}), "<obj>.b"),
-            (json!({"up": {"feed": "520533b89f782d5b1a10a854"}, "a": {"up": []}}), "\"a\""),
+            (json!({"up": {"feed": "520533b89f782d5b1a10a854"}, "a": {"up": "perhaps"}}), "\"a\""),
         ] {
             let error = deliveries(body.clone(), &feeds).unwrap_err();
             assert_eq!(error.status, 400);
             assert!(error.message.contains(place), "{body}: {}", error.message);
         }
+    }
+
+    /// A record of two answers whose `up` and `weight` are fed, and the feed URL of their source.
+    async fn steered(api: &TestApi) -> (String, String) {
+        let body = json!({"name": "probes", "sourcetype": "nsone_v1"});
+        let source = api.done("PUT", "/v1/data/sources", body).await["id"].as_str().unwrap().to_owned();
+        let mut answers = Vec::new();
+        for label in ["one", "two"] {
+            let body = json!({"name": label, "config": {"label": label}});
+            let feed = api.done("PUT", &format!("/v1/data/feeds/{source}"), body).await;
+            let address = format!("192.0.2.{}", answers.len() + 1);
+            answers.push(json!({"answer": [address], "meta": {"up": {"feed": feed["id"]}}}));
+        }
+        api.done("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
+        let record = json!({"answers": answers, "filters": [{"filter": "up", "config": {}}]});
+        api.done("PUT", "/v1/zones/a.example/www.a.example/A", record).await;
+        (source.clone(), format!("/v1/feed/{source}"))
+    }
+
+    fn addresses(api: &TestApi) -> Vec<String> {
+        api.resolve("www.a.example", RecordType::A)
+    }
+
+    #[tokio::test]
+    async fn the_next_query_after_a_push_sees_it_without_a_new_snapshot() {
+        let api = TestApi::new().await;
+        let (source, url) = steered(&api).await;
+        let before = Arc::as_ptr(&api.service.snapshot().load());
+        let serial = api.get("/v1/zones/a.example").await.json()["serial"].clone();
+        api.done("POST", &url, json!({"one": {"up": false}, "two": {"up": true}})).await;
+        assert_eq!(addresses(&api), ["c0000202"]);
+        let reply = api.call("PUT", &format!("{url}/"), json!({"one": {"up": "1"}, "two": {"up": 0}})).await;
+        assert_eq!((reply.status.as_u16(), reply.text()), (200, "{}\n"));
+        assert_eq!(addresses(&api), ["c0000201"]);
+        api.get(&format!("{url}?up=true")).await;
+        assert_eq!(addresses(&api), ["c0000201", "c0000202"]);
+        api.done("POST", &url, json!({"one": {"up": null}})).await;
+        assert_eq!(addresses(&api), ["c0000202"], "a value that was taken away is missing");
+        assert_eq!(Arc::as_ptr(&api.service.snapshot().load()), before, "nothing was published");
+        assert_eq!(api.get("/v1/zones/a.example").await.json()["serial"], serial);
+        let feeds = api.get(&format!("/v1/data/feeds/{source}")).await.json();
+        assert_eq!((&feeds[0]["data"], &feeds[1]["data"]), (&json!({}), &json!({"up": "true"})));
+        let destination = &feeds[1]["destinations"][0];
+        assert_eq!(destination["desttype"], "answer");
+        let record = api.get("/v1/zones/a.example/www.a.example/A").await.json();
+        assert_eq!(destination["destid"], record["answers"][1]["id"]);
+        assert_eq!(destination["record"], record["id"]);
+    }
+
+    #[tokio::test]
+    async fn a_push_with_one_wrong_value_changes_nothing() {
+        let api = TestApi::new().await;
+        let (source, url) = steered(&api).await;
+        api.done("POST", &url, json!({"up": true})).await;
+        for body in [
+            json!({"one": {"up": false}, "two": {"up": "perhaps"}}),
+            json!({"up": false, "weight": "heavy"}),
+            json!({"up": false, "no_such_key": 1}),
+            json!({"one": {"up": false}, "two": 5}),
+        ] {
+            let reply = api.call("POST", &url, body.clone()).await;
+            assert_eq!(reply.status.as_u16(), 400, "{body}");
+            assert_eq!(addresses(&api).len(), 2, "{body}");
+        }
+        let feeds = api.get(&format!("/v1/data/feeds/{source}")).await.json();
+        assert_eq!(feeds[0]["data"], json!({"up": true}));
+    }
+
+    #[tokio::test]
+    async fn a_push_to_nowhere_is_told_so() {
+        let api = TestApi::new().await;
+        let (_, url) = steered(&api).await;
+        let nowhere = format!("/v1/feed/{}", "0".repeat(32));
+        assert_eq!(api.call("POST", &nowhere, json!({"up": true})).await.message(), "source not found");
+        assert_eq!(api.call("POST", "/v1/feed/x", json!({"up": true})).await.status.as_u16(), 404);
+        for body in [json!([]), json!("up"), Value::Null] {
+            assert_eq!(api.call("POST", &url, body.clone()).await.status.as_u16(), 400, "{body}");
+        }
+        let unmatched = api.call("POST", &url, json!({"nobody": {"up": true}})).await;
+        assert_eq!(unmatched.status.as_u16(), 200);
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::Response;
 use serde_json::{Map, Value};
 
+use super::zones::with_revision;
 use crate::dto::feed::FeedReply;
 use crate::dto::fields;
 use crate::dto::source::{SourceDoc, SourceReply};
@@ -13,7 +14,7 @@ use crate::error::ApiError;
 use crate::http::{self, JsonObject};
 use crate::ids::SourceId;
 use crate::limits::NAME_BYTES;
-use crate::service::{Actor, Service};
+use crate::service::{Actor, Committed, Service, Transaction};
 use crate::source_types::SourceType;
 
 /// `GET /v1/data/sources`: all sources, each with its feeds.
@@ -46,8 +47,8 @@ pub async fn create(
     kind.check_config(&config)?;
     let source = SourceDoc { id: SourceId::random(), name, sourcetype: kind.name.to_owned(), config };
     let stored = source.clone();
-    service.commit(&actor, move |transaction| transaction.put_source(stored)).await?;
-    shown(&service, &source)
+    let committed = service.commit(&actor, move |transaction| transaction.put_source(stored)).await?;
+    Ok(with_revision(shown(&service, &source)?, committed.revision))
 }
 
 /// `POST /v1/data/sources/:sourceid`: changes the fields given; the type never changes.
@@ -59,21 +60,18 @@ pub async fn update(
 ) -> Result<Response<Body>, ApiError> {
     let id = source_id(&id)?;
     let (name, config) = (name_of(&body)?, config_of(&body)?);
-    let change = move |transaction: &mut crate::service::Transaction<'_>| {
-        let mut source = transaction.source(id)?.ok_or_else(ApiError::source_not_found)?;
-        let before = source.clone();
+    let change = move |transaction: &mut Transaction<'_>| {
+        let mut source = transaction.source(id)?;
         if let Some(config) = config {
             SourceType::find(&source.sourcetype)?.check_config(&config)?;
             source.config = config;
         }
         source.name = name.unwrap_or(source.name);
-        if source != before {
-            transaction.put_source(source.clone())?;
-        }
+        transaction.put_source(source.clone())?;
         Ok(source)
     };
-    let source = service.commit(&actor, change).await?.value;
-    shown(&service, &source)
+    let Committed { value: source, revision } = service.commit(&actor, change).await?;
+    Ok(with_revision(shown(&service, &source)?, revision))
 }
 
 /// `DELETE /v1/data/sources/:sourceid`: with all its feeds; pointers to them leave the records.
@@ -83,8 +81,8 @@ pub async fn remove(
     Path(id): Path<String>,
 ) -> Result<Response<Body>, ApiError> {
     let id = source_id(&id)?;
-    service.commit(&actor, move |transaction| transaction.delete_source(id)).await?;
-    Ok(http::empty())
+    let committed = service.commit(&actor, move |transaction| transaction.delete_source(id)).await?;
+    Ok(with_revision(http::empty(), committed.revision))
 }
 
 /// The id in a path. One of another form names nothing.
@@ -117,4 +115,60 @@ pub(super) fn config_of(body: &Map<String, Value>) -> Result<Option<Map<String, 
 
 fn shown(service: &Service, source: &SourceDoc) -> Result<Response<Body>, ApiError> {
     Ok(http::json(&SourceReply::new(source, feeds_of(service, source.id)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::testing::TestApi;
+
+    fn nsone(name: &str) -> Value {
+        json!({"name": name, "sourcetype": "nsone_v1", "config": {}})
+    }
+
+    #[tokio::test]
+    async fn a_source_lives_from_put_to_delete() {
+        let api = TestApi::new().await;
+        let created = api.done("PUT", "/v1/data/sources", nsone("probes")).await;
+        let keys: Vec<&str> = created.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["id", "name", "sourcetype", "config", "feeds", "status"]);
+        let id = created["id"].as_str().unwrap();
+        assert_eq!(id.len(), 32);
+        let path = format!("/v1/data/sources/{id}");
+        assert_eq!(api.get(&path).await.json(), created);
+        assert_eq!(api.get("/v1/data/sources/").await.json(), json!([created]));
+        let change = json!({"name": "new", "sourcetype": "pingdom", "feeds": 7, "config": {"x": 1}});
+        let changed = api.done("POST", &path, change).await;
+        assert_eq!((&changed["name"], &changed["sourcetype"]), (&json!("new"), &json!("nsone_v1")));
+        assert_eq!(changed["config"], json!({"x": 1}));
+        assert_eq!(api.call("DELETE", &path, Value::Null).await.text(), "{}\n");
+        let gone = api.get(&path).await;
+        assert_eq!((gone.status.as_u16(), &*gone.message()), (404, "source not found"));
+        for method in ["POST", "DELETE"] {
+            assert_eq!(api.call(method, &path, json!({"name": "x"})).await.message(), "source not found");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_cannot_be_is_refused_with_the_reason() {
+        let api = TestApi::new().await;
+        for (body, reason) in [
+            (json!({"sourcetype": "nsone_v1"}), "name"),
+            (json!({"name": "", "sourcetype": "nsone_v1"}), "name"),
+            (json!({"name": "x".repeat(300), "sourcetype": "nsone_v1"}), "name"),
+            (json!({"name": "x"}), "sourcetype"),
+            (json!({"name": "x", "sourcetype": "pingdom"}), "later version"),
+            (json!({"name": "x", "sourcetype": "what"}), "not a known source type"),
+            (json!({"name": "x", "sourcetype": "nsone_v1", "config": []}), "config"),
+        ] {
+            let reply = api.call("PUT", "/v1/data/sources", body.clone()).await;
+            assert_eq!(reply.status.as_u16(), 400, "{body}");
+            assert!(reply.message().contains(reason), "{body}: {}", reply.text());
+        }
+        assert_eq!(api.get("/v1/data/sources").await.json(), json!([]));
+        for path in ["/v1/data/sources/123", "/v1/data/feeds/123", "/v1/data/feeds/123/456"] {
+            assert_eq!(api.get(path).await.message(), "source not found", "{path}");
+        }
+    }
 }

@@ -1,0 +1,177 @@
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::*;
+use crate::testing::{KEY, TestApi};
+
+fn with_key(method: &str, path: &str) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path).header("x-nsone-key", KEY);
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn without_a_valid_key_nothing_else_is_looked_at() {
+    let api = TestApi::new().await;
+    for (method, path) in [("GET", "/v1/zones"), ("PUT", "/v1/zones/x"), ("GET", "/nowhere"), ("GET", "/%zz")]
+    {
+        for key in [None, Some(""), Some("wrong"), Some("ü")] {
+            let mut request = Request::builder().method(method).uri(path);
+            if let Some(key) = key {
+                request = request.header("X-NSONE-Key", key);
+            }
+            let reply = api.send(request.body(Body::from("{broken")).unwrap()).await;
+            assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{method} {path} {key:?}");
+            assert_eq!(reply.text(), "{\"message\":\"Unauthorized\"}\n");
+            assert_eq!(reply.header("x-ratelimit-by"), "customer");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_reply_carries_the_fixed_headers() {
+    let api = TestApi::new().await;
+    for path in ["/v1/networks", "/v1/nothing", "/v1/monitoring/jobs"] {
+        let reply = api.send(with_key("GET", path)).await;
+        for (name, value) in [
+            ("server", "Sextant"),
+            ("pragma", "no-cache"),
+            ("cache-control", "no-cache"),
+            ("expires", "0"),
+            ("content-type", "application/json"),
+            ("x-ratelimit-by", "customer"),
+            ("x-ratelimit-limit", "600000"),
+            ("x-ratelimit-period", "60"),
+        ] {
+            assert_eq!(reply.header(name), value, "{path} {name}");
+        }
+        assert!(reply.text().ends_with("}\n") || reply.text().ends_with("]\n"), "{}", reply.text());
+        assert!(!reply.text().contains("\": "), "compact: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_answer_in_json() {
+    let api = TestApi::new().await;
+    for (method, path, status, text) in [
+        ("GET", "/v1/nothing", 404, "not found"),
+        ("GET", "/v1/dhcp/scope", 404, "DHCP"),
+        ("GET", "/v1/monitoring/jobs", 501, "not served yet"),
+        ("GET", "/v1/account/apikeys", 501, "not served yet"),
+        ("GET", "/v1/../alerting/v1/alerts", 501, "not served yet"),
+        ("PATCH", "/v1/zones", 405, "PATCH"),
+        ("DELETE", "/v1/networks", 405, "DELETE"),
+        ("GET", "/v1/%zz", 400, "percent escape"),
+    ] {
+        let reply = api.send(with_key(method, path)).await;
+        assert_eq!(reply.status.as_u16(), status, "{method} {path}: {}", reply.text());
+        assert!(reply.message().contains(text), "{}", reply.text());
+    }
+    let long = format!("/v1/zones/{}", "a".repeat(limits::PATH_BYTES));
+    assert_eq!(api.send(with_key("GET", &long)).await.status, StatusCode::URI_TOO_LONG);
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_path_reaches_the_same_resource() {
+    let api = TestApi::new().await;
+    api.done("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
+    let plain = api.send(with_key("GET", "/v1/zones/a.example")).await;
+    assert_eq!(plain.status, StatusCode::OK);
+    for path in [
+        "/v1/zones/a.example/",
+        "//v1//zones/a.example",
+        "/v1/x/../zones/./a.example",
+        "/v1/z%6Fnes/a%2Eexample",
+    ] {
+        let reply = api.send(with_key("GET", path)).await;
+        assert_eq!(reply.body, plain.body, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_changed_nothing_is_304() {
+    let api = TestApi::new().await;
+    let first = api.send(with_key("GET", "/v1/networks")).await;
+    let tag = first.header("etag").to_owned();
+    assert_eq!(tag.trim_matches('"').len(), 40);
+    let mut again = with_key("GET", "/v1/networks");
+    again.headers_mut().insert(header::IF_NONE_MATCH, tag.parse().unwrap());
+    let reply = api.send(again).await;
+    assert_eq!((reply.status, reply.text(), reply.header("etag")), (StatusCode::NOT_MODIFIED, "", &*tag));
+    assert_eq!(api.send(with_key("GET", "/v1/nothing")).await.header("etag"), "", "errors have no tag");
+    let created = api.call("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
+    assert_eq!(created.header("etag"), "", "only reads have one");
+}
+
+#[tokio::test]
+async fn bodies_of_reads_and_deletes_are_ignored() {
+    let api = TestApi::new().await;
+    api.done("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
+    for method in ["GET", "DELETE"] {
+        let mut request = with_key(method, "/v1/zones/a.example");
+        *request.body_mut() = Body::from("{not json");
+        assert_eq!(api.send(request).await.status, StatusCode::OK, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn the_rate_headers_count_down_and_end_in_429() {
+    let limits = Limits { rate_limit: 3, rate_period_s: 3600, anonymous_rate_limit: 1, ..Limits::default() };
+    let api = TestApi::with_limits(limits).await;
+    for remaining in ["2", "1", "0"] {
+        let reply = api.send(with_key("GET", "/v1/networks")).await;
+        assert_eq!((reply.status, reply.header("x-ratelimit-remaining")), (StatusCode::OK, remaining));
+    }
+    let reply = api.send(with_key("GET", "/v1/networks")).await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(reply.header("retry-after"), "1");
+    assert!(reply.message().contains("3 requests per 3600 s"), "{}", reply.text());
+    let anonymous = || Request::get("/v1/networks").body(Body::empty()).unwrap();
+    assert_eq!(api.send(anonymous()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(api.send(anonymous()).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let probe = Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(api.send(probe).await.status, StatusCode::OK, "probes are not counted");
+}
+
+/// A front before a handler that misbehaves as its path says.
+async fn misbehaving(path: &str, limits: Limits) -> (StatusCode, String) {
+    use axum::routing::get;
+    let api = TestApi::new().await;
+    let routes = Router::new()
+        .route("/panic", get(async || -> &'static str { panic!("a bug") }))
+        .route("/sleep", get(std::future::pending::<&'static str>));
+    let front = Front::new(api.service.clone(), routes, limits);
+    let response = front.handle(with_key("GET", path)).await;
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_of_that_request_only() {
+    let (status, body) = misbehaving("/panic", Limits::default()).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    let message = serde_json::from_str::<Value>(&body).unwrap()["message"].to_string();
+    assert!(message.contains("internal error") && !message.contains("a bug"), "{message}");
+}
+
+#[tokio::test]
+async fn a_handler_that_never_ends_is_a_503() {
+    let limits = Limits { handler_timeout: Duration::from_millis(1), ..Limits::default() };
+    assert_eq!(misbehaving("/sleep", limits).await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn too_many_requests_at_once_are_told_to_wait() {
+    let limits = Limits { concurrent_requests: 0, ..Limits::default() };
+    assert_eq!(misbehaving("/sleep", limits).await.0, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[test]
+fn ipv6_addresses_are_counted_by_network() {
+    let network = |text: &str| network_of(text.parse().unwrap()).to_string();
+    assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+    assert_eq!(network("192.0.2.1"), "192.0.2.1");
+}

@@ -1,0 +1,249 @@
+//! Making a zone of a zone file.
+//!
+//! The file is received, parsed and compiled without the committer, which then takes the finished zone as one
+//! change set: all of it or nothing. A waiting client gets the zone; a client that asked for a job gets the
+//! job, and reads the outcome from it.
+
+mod build;
+mod jobs;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Path, Request, State};
+use axum::http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zones::Name;
+use zones::zone_file::{self, ImportLimits, Soa};
+
+use self::build::Prepared;
+use self::jobs::{ImportJob, ImportJobs};
+use super::zones::{new_name, with_revision};
+use crate::dto::record::record_object;
+use crate::dto::zone::{ZoneFields, zone_object};
+use crate::error::ApiError;
+use crate::http::body::{announced_length, too_large};
+use crate::http::{self, Params};
+use crate::limits::{CONCURRENT_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS};
+use crate::router::ApiState;
+use crate::service::{Actor, Service, Transaction};
+
+/// What imports share: their jobs, and how many may run.
+pub(crate) struct Imports {
+    jobs: ImportJobs,
+    running: Arc<Semaphore>,
+}
+
+impl Default for Imports {
+    fn default() -> Self {
+        Self { jobs: ImportJobs::default(), running: Arc::new(Semaphore::new(CONCURRENT_IMPORTS)) }
+    }
+}
+
+/// `PUT /v1/import/zonefile/:zone`, with `?async=true` in the background.
+pub async fn start(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    Path(zone): Path<String>,
+    params: Params,
+    request: Request,
+) -> Result<Response<Body>, ApiError> {
+    let zone = new_name("zone", &zone)?;
+    let in_background = params.flag("async")?.unwrap_or(false);
+    let settings = settings_of(&params)?;
+    if state.service.zone(&zone)?.is_some() {
+        return Err(ApiError::bad_request("zone already exists"));
+    }
+    let permit = Arc::clone(&state.imports.running).try_acquire_owned().map_err(|_| {
+        ApiError::too_many_requests(format!(
+            "{CONCURRENT_IMPORTS} zone files are being imported already; try again later"
+        ))
+    })?;
+    let received = receive(request, state.options.limits.import_body_bytes);
+    let file = tokio::time::timeout(IMPORT_BODY_TIMEOUT, received).await.map_err(|_| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "the zone file did not arrive in time")
+    })??;
+    let import = Import { service: state.service, actor, zone, settings, file, _permit: permit };
+    if !in_background {
+        let Imported { reply, revision, .. } = import.run(|_, _| ()).await?;
+        return Ok(with_revision(http::json(&reply), revision));
+    }
+    let job = state.imports.jobs.start(unix_time_s());
+    let shown = job.to_json();
+    tokio::spawn(async move {
+        let outcome = import.run(|percent, status| job.advance(percent, status)).await;
+        finish(&job, outcome);
+    });
+    Ok(http::json(&shown))
+}
+
+/// `GET /v1/import/zonefile/:jobid`.
+pub async fn status(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+) -> Result<Response<Body>, ApiError> {
+    let job = state.imports.jobs.find(&id);
+    let job = job.ok_or_else(|| ApiError::not_found("import job not found"))?;
+    Ok(http::json(&job.to_json()))
+}
+
+/// An import whose file has arrived.
+struct Import {
+    service: Service,
+    actor: Actor,
+    zone: Name,
+    settings: Map<String, Value>,
+    file: Vec<u8>,
+    /// Held until the end, so that only so many imports hold memory.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A finished import.
+struct Imported {
+    reply: Map<String, Value>,
+    records: usize,
+    revision: u64,
+}
+
+impl Import {
+    async fn run(self, progress: impl Fn(u8, &str)) -> Result<Imported, ApiError> {
+        let Self { service, actor, zone, mut settings, file, _permit } = self;
+        progress(5, "Reading the zone file");
+        let apex = zone.clone();
+        let work = tokio::task::spawn_blocking(move || read_file(&file, &apex));
+        let (soa, prepared) = work.await.map_err(ApiError::internal)??;
+        if let Some(soa) = soa {
+            settings.extend(settings_of_soa(&soa));
+        }
+        progress(60, "Creating zone");
+        let fields = ZoneFields::from_update(&settings, &zone)?;
+        let (records, apex) = (prepared.records.len(), zone.clone());
+        let change = move |transaction: &mut Transaction<'_>| {
+            transaction.import_zone(&apex, fields, prepared.records)
+        };
+        let revision = service.commit(&actor, change).await?.revision;
+        progress(95, "Reading the zone back");
+        let warnings = prepared.warnings;
+        let reply = service.read(move |service| reply(service, &zone, warnings)).await?;
+        // The name server record of the apex is ours and counts as well.
+        Ok(Imported { reply, records: records + 1, revision })
+    }
+}
+
+fn finish(job: &ImportJob, outcome: Result<Imported, ApiError>) {
+    match outcome {
+        Ok(Imported { reply, records, .. }) => {
+            let status = format!("Created zone and {records} records");
+            job.finish(&status, StatusCode::OK.as_u16(), Value::Object(reply));
+        }
+        Err(error) => {
+            let body = json!({ "message": error.message });
+            job.finish("Failed", error.status.as_u16(), body);
+        }
+    }
+}
+
+fn read_file(file: &[u8], zone: &Name) -> Result<(Option<Soa>, Prepared), ApiError> {
+    let limits = ImportLimits { records: IMPORT_RECORDS, ..ImportLimits::default() };
+    let parsed = zone_file::parse(file, zone, limits)
+        .map_err(|error| ApiError::bad_request(format!("zonefile: {error}")))?;
+    let soa = parsed.soa.clone();
+    Ok((soa, build::prepare(parsed, zone, unix_time_s())?))
+}
+
+/// The numbers and the mailbox of the file stay; server and serial are ours.
+fn settings_of_soa(soa: &Soa) -> Map<String, Value> {
+    let settings = json!({
+        "ttl": soa.ttl,
+        "nx_ttl": soa.minimum,
+        "refresh": soa.refresh,
+        "retry": soa.retry,
+        "expiry": soa.expire,
+        "hostmaster": soa.rname.to_mail_address(),
+    });
+    match settings {
+        Value::Object(settings) => settings,
+        _ => Map::new(),
+    }
+}
+
+/// `networks=0,1` of the query, as a zone's own setting. Views and vanity names are not served.
+fn settings_of(params: &Params) -> Result<Map<String, Value>, ApiError> {
+    let mut settings = Map::new();
+    if let Some(list) = params.get("networks").filter(|list| !list.is_empty()) {
+        let number = |one: &str| {
+            let text = one.trim();
+            text.parse::<i64>().map(Value::from).map_err(|_| {
+                ApiError::bad_request(format!("query parameter networks: {text:?} is not a network id"))
+            })
+        };
+        let networks: Vec<Value> = list.split(',').map(number).collect::<Result<_, _>>()?;
+        settings.insert("networks".to_owned(), networks.into());
+    }
+    Ok(settings)
+}
+
+/// The zone with its records in full, and what was left out of the file.
+fn reply(
+    service: &Service,
+    zone: &Name,
+    mut warnings: Vec<String>,
+) -> Result<Map<String, Value>, ApiError> {
+    let document = service.existing_zone(zone)?;
+    let mut records = Vec::new();
+    for entry in service.records(zone, None) {
+        if records.len() == IMPORT_REPLY_RECORDS {
+            warnings.push(format!("only the first {IMPORT_REPLY_RECORDS} records are listed here"));
+            break;
+        }
+        let record = entry?.document()?;
+        records.push(Value::Object(record_object(&record, |feed| service.source_of_feed(feed))));
+    }
+    let mut reply = zone_object(&document);
+    reply.insert("records".to_owned(), Value::Array(records));
+    reply.insert("warnings".to_owned(), warnings.into());
+    Ok(reply)
+}
+
+/// The content of the form field `zonefile`.
+async fn receive(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let expected = announced_length(request.headers()).unwrap_or(0);
+    if expected > limit {
+        return Err(too_large(limit));
+    }
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| {
+        ApiError::bad_request(
+            "a multipart/form-data body is expected, with the zone file in the field zonefile",
+        )
+    })?;
+    let broken = |error: axum::extract::multipart::MultipartError| {
+        ApiError::bad_request(format!("the form cannot be read: {}", error.body_text()))
+    };
+    let mut received = 0;
+    while let Some(mut field) = form.next_field().await.map_err(broken)? {
+        let wanted = field.name() == Some("zonefile");
+        let mut content = Vec::with_capacity(if wanted { expected } else { 0 });
+        while let Some(chunk) = field.chunk().await.map_err(broken)? {
+            received += chunk.len();
+            if received > limit {
+                return Err(too_large(limit));
+            }
+            if wanted {
+                content.extend_from_slice(&chunk);
+            }
+        }
+        if wanted {
+            return Ok(content);
+        }
+    }
+    Err(ApiError::bad_request("the form has no field zonefile"))
+}
+
+fn unix_time_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

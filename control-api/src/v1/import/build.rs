@@ -1,0 +1,78 @@
+//! From a parsed zone file to records that only need to be stored.
+//!
+//! All of it happens before the committer hears of the import: record data are compiled and stored documents
+//! are written out. The committer then has little left to do but to take the result or leave it.
+
+use filters::AnswerId;
+use serde_json::Map;
+use zones::zone_file::{ImportedRrset, ZoneFile};
+use zones::{AnswerDoc, Name, RdataError, RecordDoc, RecordId, RecordType, rdata};
+
+use crate::error::ApiError;
+use crate::ids;
+use crate::limits::IMPORT_WARNINGS;
+use crate::service::PreparedRecord;
+
+/// The content of a zone file, ready to be stored.
+pub(super) struct Prepared {
+    /// All records but the SOA and the name servers of the apex, which are ours.
+    pub(super) records: Vec<PreparedRecord>,
+    /// What was left out, in words.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Compiles the record sets of a file.
+///
+/// # Errors
+///
+/// 400 naming the record that cannot be as it is. Nothing of a file is taken then.
+pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepared, ApiError> {
+    let ZoneFile { mut rrsets, mut warnings, .. } = file;
+    rrsets.retain(|rrset| !(rrset.rtype == RecordType::NS && rrset.owner == *zone));
+    leave_out_server_made(&mut rrsets, &mut warnings);
+    let zone = zone.to_string();
+    let records = rrsets.iter().map(|rrset| record(rrset, &zone, now_s)).collect::<Result<_, _>>()?;
+    if warnings.len() > IMPORT_WARNINGS {
+        let more = warnings.len() - IMPORT_WARNINGS;
+        warnings.truncate(IMPORT_WARNINGS);
+        warnings.push(format!("{more} more warnings are not listed"));
+    }
+    Ok(Prepared { records, warnings })
+}
+
+/// Signatures and denials of the old server do not fit a zone that we serve; we make our own.
+fn leave_out_server_made(rrsets: &mut Vec<ImportedRrset>, warnings: &mut Vec<String>) {
+    const SERVER_MADE: [RecordType; 6] = [
+        RecordType::SOA,
+        RecordType::RRSIG,
+        RecordType::NSEC,
+        RecordType::NSEC3,
+        RecordType::NSEC3PARAM,
+        RecordType::DNSKEY,
+    ];
+    for rtype in SERVER_MADE {
+        let before = rrsets.len();
+        rrsets.retain(|rrset| rrset.rtype != rtype);
+        match before - rrsets.len() {
+            0 => {}
+            1 => warnings.push(format!("one {rtype} record was left out: the server makes its own")),
+            count => warnings.push(format!("{count} {rtype} records were left out: the server makes its own")),
+        }
+    }
+}
+
+fn record(rrset: &ImportedRrset, zone: &str, now_s: u64) -> Result<PreparedRecord, ApiError> {
+    let refused = |reason: String| {
+        ApiError::bad_request(format!("{} {}: {reason}", rrset.owner, rrset.rtype))
+    };
+    let id = RecordId(ids::new_object_id(now_s));
+    let mut document = RecordDoc::new(id, zone, &rrset.owner.to_string(), rrset.rtype, rrset.ttl);
+    document.networks.push(0);
+    let answer = |wire: &Vec<u8>| {
+        let answer = rdata::to_fields(rrset.rtype, wire)?;
+        Ok(AnswerDoc { id: AnswerId(ids::new_object_id(now_s)), answer, meta: Map::new(), region: None })
+    };
+    let answers: Result<_, RdataError> = rrset.rdatas.iter().map(answer).collect();
+    document.answers = answers.map_err(|error| refused(error.to_string()))?;
+    PreparedRecord::new(&document).map_err(|error| refused(error.to_string()))
+}

@@ -1,0 +1,135 @@
+//! Imports that run in the background, and what clients may read about them.
+//!
+//! Jobs are kept in memory: the zone itself is the lasting result. A restart forgets them.
+
+use rand::RngExt;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::limits::IMPORT_JOBS_KEPT;
+
+/// The letters of a job id. Twenty of them cannot be guessed.
+const ID_LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const ID_LENGTH: usize = 20;
+
+/// The jobs of this process, oldest first.
+#[derive(Default)]
+pub(crate) struct ImportJobs(Mutex<VecDeque<Arc<ImportJob>>>);
+
+impl ImportJobs {
+    /// Adds a job. Beyond [`IMPORT_JOBS_KEPT`] the oldest finished one is forgotten.
+    pub(crate) fn start(&self, sent_s: u64) -> Arc<ImportJob> {
+        let mut random = rand::rng();
+        let id = (0..ID_LENGTH).map(|_| char::from(ID_LETTERS[random.random_range(0..ID_LETTERS.len())]));
+        let progress = Progress { percent: 0, status: "Waiting".to_owned(), outcome: None };
+        let job = Arc::new(ImportJob { id: id.collect(), sent_s, progress: Mutex::new(progress) });
+        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.len() >= IMPORT_JOBS_KEPT {
+            let finished = jobs.iter().position(|job| job.progress().outcome.is_some());
+            jobs.remove(finished.unwrap_or(0));
+        }
+        jobs.push_back(Arc::clone(&job));
+        job
+    }
+
+    /// The job of an id.
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<ImportJob>> {
+        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.iter().find(|job| job.id == id).cloned()
+    }
+}
+
+/// One import.
+pub(crate) struct ImportJob {
+    id: String,
+    sent_s: u64,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    percent: u8,
+    status: String,
+    outcome: Option<(u16, Arc<Value>)>,
+}
+
+impl ImportJob {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells how far the job is.
+    pub(crate) fn advance(&self, percent: u8, status: &str) {
+        let mut progress = self.progress();
+        progress.percent = percent;
+        progress.status = status.to_owned();
+    }
+
+    /// Ends the job with the status and body that a waiting client would have got.
+    pub(crate) fn finish(&self, status: &str, code: u16, response: Value) {
+        let outcome = Some((code, Arc::new(response)));
+        *self.progress() = Progress { percent: 100, status: status.to_owned(), outcome };
+    }
+
+    /// What a client reads. The response goes by both names in use.
+    pub(crate) fn to_json(&self) -> Value {
+        let progress = self.progress();
+        let mut body = json!({
+            "sent": self.sent_s,
+            "id": self.id,
+            "type": "importzonefile",
+            "percent": progress.percent,
+            "status": progress.status,
+        });
+        let outcome = progress.outcome.clone();
+        drop(progress);
+        if let Some((code, response)) = outcome {
+            body["response"] = Value::clone(&response);
+            body["result"] = Value::clone(&response);
+            body["response_code"] = code.into();
+        }
+        body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_tells_its_progress_and_then_its_outcome() {
+        let jobs = ImportJobs::default();
+        let job = jobs.start(1_376_070_394);
+        job.advance(20, "Creating zone");
+        let id = job.to_json()["id"].as_str().unwrap().to_owned();
+        assert_eq!(id.len(), 20);
+        let text = jobs.find(&id).unwrap().to_json().to_string();
+        assert_eq!(
+            text,
+            format!(
+                "{{\"sent\":1376070394,\"id\":\"{id}\",\"type\":\"importzonefile\",\"percent\":20,\
+                 \"status\":\"Creating zone\"}}"
+            )
+        );
+        job.finish("Failed", 400, json!({"message": "line 3: no"}));
+        let body = job.to_json();
+        assert_eq!((body["percent"].as_u64(), body["response_code"].as_u64()), (Some(100), Some(400)));
+        assert_eq!(body["response"], json!({"message": "line 3: no"}));
+        assert_eq!(body["result"], body["response"]);
+        assert!(jobs.find("unknown").is_none());
+    }
+
+    #[test]
+    fn finished_jobs_are_forgotten_before_running_ones() {
+        let jobs = ImportJobs::default();
+        let first = jobs.start(0);
+        let second = jobs.start(1);
+        second.finish("done", 200, Value::Null);
+        for _ in 0..IMPORT_JOBS_KEPT - 1 {
+            jobs.start(2);
+        }
+        assert!(jobs.find(&first.id).is_some());
+        assert!(jobs.find(&second.id).is_none());
+        assert_eq!(jobs.0.lock().unwrap().len(), IMPORT_JOBS_KEPT);
+    }
+}
