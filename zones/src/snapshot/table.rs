@@ -57,15 +57,14 @@ impl Table {
     /// Makes edits, rebuilding only the shards that they touch, and tells how the zone's counts change.
     pub(crate) fn apply(&mut self, edits: &mut Edits) -> Tally {
         let plan = edits.plan(self);
-        let mut node_edits = plan.nodes;
         self.nodes = self.nodes.saturating_add_signed(plan.growth);
         let mut writer = ShardWriter::default();
         self.resize(&mut writer);
         let shards = self.shards.len();
-        node_edits.sort_unstable_by_key(|edit| (address(edit.hash, shards), edit.hash));
+        let place = |edit: &NodeEdit| address(edit.hash(), shards);
         let mut tally = Tally::default();
-        for group in node_edits.chunk_by(|a, b| address(a.hash, shards) == address(b.hash, shards)) {
-            let shard = self.shards.at_mut(address(group[0].hash, shards));
+        for group in plan.nodes.chunk_by(|a, b| place(a) == place(b)) {
+            let shard = self.shards.at_mut(place(&group[0]));
             *shard = rebuild(shard, group, edits, &mut writer, &mut tally);
         }
         tally
@@ -102,7 +101,7 @@ fn hashed(shard: &Shard) -> impl Iterator<Item = (u64, Node<'_>)> {
     shard.nodes().map(|node| (keys().relative(node.relative_owner()), node))
 }
 
-/// Makes a shard again with the edits that fall into it, which are sorted by hash.
+/// Makes a shard again with the edits that fall into it, which are in their order.
 fn rebuild(
     shard: &Shard,
     group: &[NodeEdit],
@@ -112,8 +111,9 @@ fn rebuild(
 ) -> Shard {
     let mut done = vec![false; group.len()];
     for (hash, node) in hashed(shard) {
-        let first = group.partition_point(|edit| edit.hash < hash);
-        let same = group[first..].iter().take_while(|edit| edit.hash == hash);
+        let order = hash.reverse_bits();
+        let first = group.partition_point(|edit| edit.order < order);
+        let same = group[first..].iter().take_while(|edit| edit.order == order);
         let found = same.enumerate().find(|(_, edit)| edits.owner(edit.owner) == node.relative_owner());
         match found {
             None => writer.copy(hash, node),
@@ -142,15 +142,17 @@ fn merge(old: Option<Node<'_>>, edit: &NodeEdit, edits: &Edits, writer: &mut Sha
     let has_wildcard_child =
         edit.wildcard_child.unwrap_or_else(|| old.is_some_and(|node| node.has_wildcard_child()));
     let draft = NodeDraft { owner, children, has_wildcard_child, rrsets: &rrsets };
-    tally.add(writer.write(edit.hash, &draft));
+    tally.add(writer.write(edit.hash(), &draft));
 }
 
 /// The RRsets of a node after its edit, by ascending type.
 fn merged_rrsets<'a>(old: Option<Node<'a>>, edit: &NodeEdit, edits: &'a Edits) -> Vec<StoredRrset<'a>> {
-    let changed: Vec<_> = edits.rrsets(edit).collect();
-    let is_kept = |rrset: &StoredRrset<'_>| changed.iter().all(|changed| changed.rtype != rrset.rtype);
-    let mut rrsets: Vec<_> = old.into_iter().flat_map(|node| node.stored()).filter(is_kept).collect();
-    rrsets.extend(changed.iter().filter(|rrset| !matches!(rrset.body, Body::Absent)));
-    rrsets.sort_unstable_by_key(|rrset| rrset.rtype.0);
+    let changed = edits.rrsets(edit);
+    let mut rrsets: Vec<_> = changed.clone().filter(|rrset| !matches!(rrset.body, Body::Absent)).collect();
+    if let Some(old) = old {
+        let is_kept = |rrset: &StoredRrset<'_>| changed.clone().all(|changed| changed.rtype != rrset.rtype);
+        rrsets.extend(old.stored().filter(is_kept));
+        rrsets.sort_unstable_by_key(|rrset| rrset.rtype);
+    }
     rrsets
 }
