@@ -15,6 +15,7 @@ pub mod record_type;
 pub mod snapshot;
 pub mod validate;
 pub mod zone;
+pub mod zone_file;
 
 pub use change::{Change, ZoneSettings};
 pub use compile::{CompiledRecord, RecordError, ZoneError};

@@ -30,6 +30,8 @@ use decode::Part;
 pub use error::{Problem, RdataError};
 pub use names::{NameSpan, canonical, compressible, names};
 
+pub(crate) use number::parse_period;
+
 use crate::name::{self, FinalDot};
 use crate::{Name, RecordType};
 
