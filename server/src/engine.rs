@@ -238,7 +238,7 @@ impl Responder {
         ReplyEdns {
             payload_octets: self.udp_payload,
             dnssec_ok: edns.dnssec_ok,
-            client_subnet: edns.client_subnet,
+            client_subnet: edns.client_subnet.filter(|_| !edns.is_malformed),
         }
     }
 }
@@ -246,8 +246,10 @@ impl Responder {
 impl Query<'_> {
     /// The response code of a query that is well-formed and yet not one for data of ours.
     fn verdict(&self) -> Option<ResponseCode> {
-        if self.edns.is_some_and(|edns| edns.version > 0) {
-            return Some(ResponseCode::BadVersion);
+        match self.edns {
+            Some(Edns { version: 1.., .. }) => return Some(ResponseCode::BadVersion),
+            Some(Edns { is_malformed: true, .. }) => return Some(ResponseCode::FormatError),
+            _ => {}
         }
         if self.class != class::IN && self.class != class::ANY {
             return Some(ResponseCode::Refused);

@@ -324,3 +324,73 @@ pub fn allowed_octets(client_payload: Option<u16>, our_payload: u16) -> usize {
         Some(octets) => usize::from(octets.min(our_payload)).max(limits::MINIMUM_UDP_PAYLOAD),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUESTION: &[u8] = b"\x03www\x07example\x00\x00\x01\x00\x01";
+    const HEAD: RecordHead<'_> = RecordHead { owner: Owner::Question(0), record_type: 2, ttl_s: 60 };
+
+    #[test]
+    fn the_payload_is_the_smaller_one_within_bounds() {
+        assert_eq!(allowed_octets(None, 1232), 512);
+        assert_eq!(allowed_octets(Some(0), 1232), 512);
+        assert_eq!(allowed_octets(Some(1000), 1232), 1000);
+        assert_eq!(allowed_octets(Some(u16::MAX), 1232), 1232);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_pointed_to() {
+        let mut names = NameTable::default();
+        let mut out = [0; 512];
+        let mut reply = ReplyBuilder::new(&mut out, 512, QUESTION, None, &mut names).unwrap();
+        let mark = reply.mark();
+        reply.record(Section::Answer, HEAD, b"\x02ns\x05other\x00").unwrap();
+        reply.go_back(mark);
+        reply.record(Section::Answer, HEAD, b"\x05other\x00").unwrap();
+        let length = reply.finish(1, 0, ResponseCode::NoError, 0);
+        assert_eq!(&out[4..8], [0, 1, 0, 1], "one question, one answer");
+        assert_eq!(&out[length - 9..length], b"\x00\x07\x05other\x00", "spelled out");
+    }
+
+    #[test]
+    fn names_end_where_the_question_has_them() {
+        let mut names = NameTable::default();
+        let mut out = [0; 512];
+        let mut reply = ReplyBuilder::new(&mut out, 512, QUESTION, None, &mut names).unwrap();
+        reply.record(Section::Answer, HEAD, b"\x02ns\x07EXAMPLE\x00").unwrap();
+        let root = RecordHead { owner: Owner::Question(12), record_type: 1, ttl_s: 60 };
+        reply.record(Section::Answer, root, &[1, 2, 3, 4]).unwrap();
+        let length = reply.finish(1, 0, ResponseCode::NoError, 0);
+        let expected = [
+            &[0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 5, 2, b'n', b's', 0xc0, 16][..],
+            &[0, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 1, 2, 3, 4],
+        ];
+        assert_eq!(out[12 + QUESTION.len()..length], expected.concat());
+    }
+
+    #[test]
+    fn data_that_is_not_what_its_type_says_is_left_out_whole() {
+        let mut names = NameTable::default();
+        let mut out = [0; 512];
+        let mut reply = ReplyBuilder::new(&mut out, 512, QUESTION, None, &mut names).unwrap();
+        let mark = reply.mark();
+        assert_eq!(reply.record(Section::Answer, HEAD, &[5, b'a']), Err(Full));
+        reply.go_back(mark);
+        assert_eq!(reply.finish(1, 0, ResponseCode::NoError, 0), 12 + QUESTION.len());
+    }
+
+    #[test]
+    fn the_opt_record_has_its_place_in_the_fullest_reply() {
+        let edns = ReplyEdns { payload_octets: 1232, dnssec_ok: true, client_subnet: None };
+        let mut names = NameTable::default();
+        let mut out = [0; 600];
+        let mut reply = ReplyBuilder::new(&mut out, 512, QUESTION, Some(edns), &mut names).unwrap();
+        let head = RecordHead { record_type: 1, ..HEAD };
+        while reply.record(Section::Answer, head, &[0; 4]).is_ok() {
+            assert!(reply.mark().length <= 512 - OPT_FIXED_OCTETS);
+        }
+        assert!(reply.finish(1, 0, ResponseCode::BadVersion, 0) <= 512);
+    }
+}

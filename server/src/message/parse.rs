@@ -68,15 +68,18 @@ pub struct Edns {
     pub version: u8,
     /// The client wants signatures (RFC 3225).
     pub dnssec_ok: bool,
-    /// The client's network, or FORMERR for a malformed option. Later ones of the same code are ignored.
+    /// The client's network. Later options of the same code are ignored.
     pub client_subnet: Option<ClientSubnet>,
+    /// The options do not add up, or one that we read is malformed. The reply is FORMERR, with an OPT record, so that the
+    /// client does not take us for a server without EDNS (RFC 6891, 7).
+    pub is_malformed: bool,
 }
 
 /// Finds the OPT record among the records that start at `position`.
 ///
 /// # Errors
-/// Records that are not whole, octets behind the last one, two OPT records, an OPT record outside the additional
-/// section or not at the root, and options that do not add up. Options of a version above 0 are not read.
+/// Records that are not whole, octets behind the last one, two OPT records, and an OPT record outside the additional
+/// section or not at the root.
 pub fn read_edns(packet: &[u8], position: usize, record_counts: [u16; 3]) -> Result<Option<Edns>, Malformed> {
     let [answers, authorities, additionals] = record_counts;
     let before_additional = u32::from(answers) + u32::from(authorities);
@@ -89,7 +92,7 @@ pub fn read_edns(packet: &[u8], position: usize, record_counts: [u16; 3]) -> Res
             if !record.is_at_root || index < before_additional || edns.is_some() {
                 return Err(Malformed);
             }
-            edns = Some(Edns::read(&record)?);
+            edns = Some(Edns::read(&record));
         }
     }
     if position == packet.len() { Ok(edns) } else { Err(Malformed) }
@@ -124,25 +127,34 @@ impl<'a> Record<'a> {
 }
 
 impl Edns {
-    fn read(record: &Record<'_>) -> Result<Self, Malformed> {
+    fn read(record: &Record<'_>) -> Self {
         let [_extended_code, version, flags_high, flags_low] = record.ttl;
         let mut edns = Self {
             payload_octets: record.class,
             version,
             dnssec_ok: u16::from_be_bytes([flags_high, flags_low]) & DNSSEC_OK != 0,
             client_subnet: None,
+            is_malformed: false,
         };
-        let mut rest = if version == 0 { record.data } else { &[] };
+        // What the options of later versions look like is not known.
+        if version == 0 {
+            edns.is_malformed = edns.read_options(record.data).is_err();
+        }
+        edns
+    }
+
+    fn read_options(&mut self, options: &[u8]) -> Result<(), Malformed> {
+        let mut rest = options;
         while !rest.is_empty() {
             let code = read_u16(rest, 0).ok_or(Malformed)?;
             let length = usize::from(read_u16(rest, 2).ok_or(Malformed)?);
             let data = rest.get(4..4 + length).ok_or(Malformed)?;
             rest = rest.get(4 + length..).ok_or(Malformed)?;
-            if code == option_code::CLIENT_SUBNET && edns.client_subnet.is_none() {
-                edns.client_subnet = Some(ClientSubnet::parse(data).map_err(|_| Malformed)?);
+            if code == option_code::CLIENT_SUBNET && self.client_subnet.is_none() {
+                self.client_subnet = Some(ClientSubnet::parse(data).map_err(|_| Malformed)?);
             }
         }
-        Ok(edns)
+        Ok(())
     }
 }
 
@@ -215,16 +227,23 @@ mod tests {
         let mut elsewhere = vec![1, b'a'];
         elsewhere.extend(opt(&[]));
         assert_eq!(read_edns(&elsewhere, 0, [0, 0, 1]), Err(Malformed), "not at the root");
-        assert_eq!(read_edns(&opt(&[0, 10, 0, 3, 1, 2]), 0, [0, 0, 1]), Err(Malformed), "a long option");
-        assert_eq!(read_edns(&opt(&[0, 8, 0, 3, 0, 1, 24]), 0, [0, 0, 1]), Err(Malformed), "a bad subnet");
         assert_eq!(read_edns(&[0x80, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0], 0, [0, 0, 1]), Err(Malformed));
+    }
+
+    #[test]
+    fn options_that_do_not_add_up_leave_a_readable_record() {
+        for options in [&[0, 10, 0, 3, 1, 2][..], &[0, 10, 0], &[0, 8, 0, 3, 0, 1, 24]] {
+            let edns = read_edns(&opt(options), 0, [0, 0, 1]).unwrap().unwrap();
+            assert!(edns.is_malformed && edns.dnssec_ok && edns.client_subnet.is_none(), "{options:?}");
+        }
     }
 
     #[test]
     fn options_of_later_versions_are_not_read() {
         let mut record = opt(&[0, 8, 0, 1, 7]);
         record[6] = 1;
-        assert_eq!(read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap().version, 1);
+        let edns = read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap();
+        assert_eq!((edns.version, edns.is_malformed), (1, false));
     }
 
     #[test]

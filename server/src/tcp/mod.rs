@@ -97,7 +97,9 @@ impl Acceptor {
                 biased;
                 // An error means that the server is gone, which ends the worker as well.
                 _ = stop.wait_for(|&stop| stop) => break,
-                Some(_) = connections.join_next() => {}
+                Some(ended) = connections.join_next() => if let Err(error) = ended {
+                    tracing::error!(%error, "a TCP connection ended by a bug");
+                },
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
                         let Some(permit) = self.admission.admit(peer.ip()) else {

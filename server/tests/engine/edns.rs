@@ -63,8 +63,21 @@ fn a_subnet_is_echoed_with_scope_zero_where_no_chain_looked() {
 }
 
 #[test]
+fn options_that_do_not_add_up_are_a_format_error() {
+    let mut packet = ask("www.example.com", A).option(10, &[1; 8]);
+    if let Some((_, options)) = &mut packet.edns {
+        options.truncate(10);
+    }
+    let reply = reply(&packet);
+    assert_reply(&reply, &["FORMERR"]);
+    assert!(reply.message.edns.is_some());
+}
+
+#[test]
 fn a_malformed_subnet_is_a_format_error() {
     for data in [&[][..], &[0, 1, 24, 0, 192, 0], &[0, 1, 24, 8, 192, 0, 2], &[0, 9, 0, 0]] {
-        assert_eq!(reply(&ask("www.example.com", A).option(8, data)).status(), "FORMERR", "{data:?}");
+        let reply = reply(&ask("www.example.com", A).option(8, data));
+        assert_reply(&reply, &["FORMERR"]);
+        assert!(reply.message.edns.is_some() && reply.subnet().is_none(), "{data:?}");
     }
 }
