@@ -1,2 +1,58 @@
-//! The binary.
-fn main() {}
+//! The `sextant` binary: reads its configuration, wires the crates together, and gets out of the way.
+//!
+//! Exit codes: 0 after an orderly stop, 1 when something failed while running, 2 when it could not
+//! start as asked (a bad flag, a port in use, a data folder in use); then one line says why.
+#![forbid(unsafe_code)]
+
+mod config;
+mod demo;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use config::{Command, Config};
+
+/// Exit code of a start that was refused.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match config::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(error) if error.use_stderr() => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or("error: the command line is not understood");
+            eprintln!("{line} (see --help)");
+            return ExitCode::from(REFUSED);
+        }
+        Err(help) => {
+            return match help.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    match command {
+        Command::Serve(arguments) => serve(arguments),
+    }
+}
+
+fn serve(arguments: config::Arguments) -> ExitCode {
+    let config = match Config::resolve(arguments.settings, arguments.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(REFUSED);
+        }
+    };
+    match run::run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(match failure {
+                run::Failure::Start(_) => REFUSED,
+                run::Failure::Running(_) => 1,
+            })
+        }
+    }
+}
