@@ -15,7 +15,11 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
-use control_api::{AdminKey, ApiOptions, MetricsWriter, Service, ServiceOptions, open_admin_key};
+use control_api::{
+    ApiOptions, Service, ServiceOptions,
+    auth::{AdminKey, open_admin_key},
+    router::MetricsWriter,
+};
 use geoip_data::{GeoHandle, reload};
 use server::{RunningServer, Server, ServerConfig};
 use store::{JournalStore, Store};
