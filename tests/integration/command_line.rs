@@ -107,7 +107,7 @@ fn the_first_start_makes_an_admin_key_only_its_owner_can_read() {
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(printed.matches(key.trim()).count(), 1, "printed once: {printed}");
     let address = printed.lines().find_map(|line| line.trim().strip_prefix("API  http://")).unwrap();
-    let api = Api::new(address.split_whitespace().next().unwrap().parse().unwrap(), key.trim());
+    let api = Api::new(address.split('/').next().unwrap().parse().unwrap(), key.trim());
     assert_eq!(api.get("/v1/zones").unwrap().status, 200);
     assert_eq!(api.with_key("wrong").get("/v1/zones").unwrap().status, 401);
     child.kill().unwrap();

@@ -173,6 +173,7 @@ impl Drop for Server {
     }
 }
 
+/// The address at the front of what is printed behind a label: up to a blank or a slash.
 fn first_word(text: &str) -> &str {
-    text.split_whitespace().next().unwrap_or_default()
+    text.split([' ', '/']).next().unwrap_or_default()
 }
