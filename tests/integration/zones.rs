@@ -137,7 +137,7 @@ fn every_record_type_is_served_as_it_was_sent() {
         ("CSYNC", json!([66, 3, "A NS AAAA"])),
         ("DHCID", json!(["AAIBY2/AuCccgoJbsaxcQc9TUapptP69lOjxfNuVAA2kjEA="])),
         ("DNAME", json!(["target.test"])),
-        ("GPOS", json!(["-32.6882", "116.8652", "10.0"])),
+        ("GPOS", json!(["116.8652", "-32.6882", "10.0"])),
         ("HINFO", json!(["fancy", "potato"])),
         ("HTTPS", json!([1, ".", "alpn=h2,h3 ipv4hint=192.0.2.1"])),
         ("IPSECKEY", json!([10, 1, 2, "192.0.2.38", "AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ=="])),

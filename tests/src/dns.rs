@@ -1,12 +1,12 @@
 //! A small DNS client: one question, one reply, over UDP or TCP, with or without EDNS.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use hickory_proto::{
     op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
     rr::{
@@ -15,7 +15,12 @@ use hickory_proto::{
     },
 };
 
+/// How long a step on a TCP connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a reply over UDP is waited for, and how often it is asked for.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const TRIES: usize = 20;
 
 /// A question and how it is asked.
 #[derive(Debug, Clone)]
@@ -135,19 +140,27 @@ fn line(record: &Record) -> String {
     format!("{} {}", record.record_type(), record.data)
 }
 
-/// Asks over UDP.
+/// Asks over UDP, again each second while nothing comes back, as a resolver does: datagrams get lost when a
+/// socket's buffer is full.
 ///
 /// # Errors
-/// When nothing comes back in ten seconds or the reply does not parse.
+/// When nothing comes back at all or the reply does not parse.
 pub fn exchange_udp(server: SocketAddr, question: &Question) -> Result<Answered> {
     let socket = UdpSocket::bind(local_for(server))?;
     socket.connect(server)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(RETRY_AFTER))?;
     let id = 0x5e77;
-    socket.send(&question.to_wire(id)?)?;
+    let wire = question.to_wire(id)?;
     let mut buffer = vec![0; 65_535];
-    let length = socket.recv(&mut buffer).with_context(|| format!("no reply to {question:?}"))?;
-    Answered::parse(&buffer[..length], id)
+    for _ in 0..TRIES {
+        socket.send(&wire)?;
+        match socket.recv(&mut buffer) {
+            Ok(length) => return Answered::parse(&buffer[..length], id),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("no reply to {question:?}")
 }
 
 /// Asks over TCP: all questions are sent before the first reply is read (RFC 7766, 6.2.1.1), and the
