@@ -105,6 +105,27 @@ async fn a_read_that_changed_nothing_is_304() {
 }
 
 #[tokio::test]
+async fn pages_link_to_each_other_as_the_client_sees_the_server() {
+    let api = TestApi::new().await;
+    let zones = ["a.example", "b.example", "c.example"];
+    for zone in zones {
+        api.done("PUT", &format!("/v1/zones/{zone}"), json!({"zone": zone})).await;
+    }
+    let mut found = Vec::new();
+    let mut path = "/v1/zones/?limit=2".to_owned();
+    loop {
+        let mut request = with_key("GET", &path);
+        request.headers_mut().insert("host", "dns.example:8443".parse().unwrap());
+        request.headers_mut().insert("x-forwarded-proto", "https".parse().unwrap());
+        let reply = api.send(request).await;
+        found.extend(reply.json().as_array().unwrap().iter().map(|zone| zone["zone"].clone()));
+        let Some(link) = reply.header("link").strip_suffix(">; rel=\"next\"") else { break };
+        path = link.strip_prefix("<https://dns.example:8443").unwrap().to_owned();
+    }
+    assert_eq!(found, zones);
+}
+
+#[tokio::test]
 async fn bodies_of_reads_and_deletes_are_ignored() {
     let api = TestApi::new().await;
     api.done("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
