@@ -4,9 +4,9 @@
 //! What is not here is answered by [`unserved`](crate::unserved), or with 405 when only the method differs.
 
 use axum::Router;
-use axum::extract::{FromRef, Request};
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use geoip_data::GeoHandle;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::native::health;
 use crate::service::Service;
 use crate::unserved;
-use crate::v1::{activity, catalog, feeds, push, records, search, sources, zones};
+use crate::v1::{activity, catalog, feeds, import, push, records, search, sources, zones};
 
 /// Writes counters of the rest of the process in the Prometheus text format.
 pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -39,6 +39,7 @@ pub struct ApiState {
     pub geo: GeoHandle,
     /// Settings of the HTTP side.
     pub options: Arc<ApiOptions>,
+    pub(crate) imports: Arc<import::Imports>,
 }
 
 impl FromRef<ApiState> for Service {
@@ -50,8 +51,8 @@ impl FromRef<ApiState> for Service {
 /// The whole API as one service: hand it to [`http::serve`](crate::http::serve).
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
-    let options = Arc::new(options);
-    let state = ApiState { service: service.clone(), geo, options };
+    let (options, imports) = (Arc::new(options), Arc::default());
+    let state = ApiState { service: service.clone(), geo, options, imports };
     let front = Arc::new(Front::new(service, routes().with_state(state), limits));
     Router::new().fallback(move |request: Request| {
         let front = Arc::clone(&front);
@@ -83,10 +84,13 @@ fn native() -> Router<ApiState> {
 fn dns() -> Router<ApiState> {
     let zone = get(zones::view).put(zones::create).post(zones::update).delete(zones::remove);
     let record = get(records::view).put(records::create).post(records::update).delete(records::remove);
+    // The zone file is counted where it is received; the general limit would cut it.
+    let upload = put(import::start).get(import::status).layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/v1/zones", get(zones::list))
         .route("/v1/zones/{zone}", zone)
         .route("/v1/zones/{zone}/{domain}/{type}", record)
+        .route("/v1/import/zonefile/{zone}", upload)
         .route("/v1/search", get(search::search))
 }
 

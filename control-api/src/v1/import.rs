@@ -26,7 +26,9 @@ use crate::dto::zone::{ZoneFields, zone_object};
 use crate::error::ApiError;
 use crate::http::body::{announced_length, too_large};
 use crate::http::{self, Params};
-use crate::limits::{CONCURRENT_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS};
+use crate::limits::{
+    CONCURRENT_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS, IMPORT_WARNINGS,
+};
 use crate::router::ApiState;
 use crate::service::{Actor, Service, Transaction};
 
@@ -62,9 +64,9 @@ pub async fn start(
         ))
     })?;
     let received = receive(request, state.options.limits.import_body_bytes);
-    let file = tokio::time::timeout(IMPORT_BODY_TIMEOUT, received).await.map_err(|_| {
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "the zone file did not arrive in time")
-    })??;
+    let file = tokio::time::timeout(IMPORT_BODY_TIMEOUT, received)
+        .await
+        .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the zone file did not arrive in time"))??;
     let import = Import { service: state.service, actor, zone, settings, file, _permit: permit };
     if !in_background {
         let Imported { reply, revision, .. } = import.run(|_, _| ()).await?;
@@ -120,9 +122,8 @@ impl Import {
         progress(60, "Creating zone");
         let fields = ZoneFields::from_update(&settings, &zone)?;
         let (records, apex) = (prepared.records.len(), zone.clone());
-        let change = move |transaction: &mut Transaction<'_>| {
-            transaction.import_zone(&apex, fields, prepared.records)
-        };
+        let change =
+            move |transaction: &mut Transaction<'_>| transaction.import_zone(&apex, fields, prepared.records);
         let revision = service.commit(&actor, change).await?.revision;
         progress(95, "Reading the zone back");
         let warnings = prepared.warnings;
@@ -146,8 +147,13 @@ fn finish(job: &ImportJob, outcome: Result<Imported, ApiError>) {
 }
 
 fn read_file(file: &[u8], zone: &Name) -> Result<(Option<Soa>, Prepared), ApiError> {
-    let limits = ImportLimits { records: IMPORT_RECORDS, ..ImportLimits::default() };
-    let parsed = zone_file::parse(file, zone, limits)
+    let limits = ImportLimits {
+        records: IMPORT_RECORDS,
+        rrset_records: zones::limits::MAX_ANSWERS,
+        warnings: IMPORT_WARNINGS,
+        ..ImportLimits::default()
+    };
+    let parsed = zone_file::parse(file, zone, &limits)
         .map_err(|error| ApiError::bad_request(format!("zonefile: {error}")))?;
     let soa = parsed.soa.clone();
     Ok((soa, build::prepare(parsed, zone, unix_time_s())?))
@@ -186,11 +192,7 @@ fn settings_of(params: &Params) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// The zone with its records in full, and what was left out of the file.
-fn reply(
-    service: &Service,
-    zone: &Name,
-    mut warnings: Vec<String>,
-) -> Result<Map<String, Value>, ApiError> {
+fn reply(service: &Service, zone: &Name, mut warnings: Vec<String>) -> Result<Map<String, Value>, ApiError> {
     let document = service.existing_zone(zone)?;
     let mut records = Vec::new();
     for entry in service.records(zone, None) {

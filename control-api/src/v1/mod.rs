@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod catalog;
 pub mod feeds;
+pub mod import;
 pub mod push;
 pub mod records;
 pub mod search;

@@ -10,7 +10,6 @@ use zones::{AnswerDoc, Name, RdataError, RecordDoc, RecordId, RecordType, rdata}
 
 use crate::error::ApiError;
 use crate::ids;
-use crate::limits::IMPORT_WARNINGS;
 use crate::service::PreparedRecord;
 
 /// The content of a zone file, ready to be stored.
@@ -29,42 +28,28 @@ pub(super) struct Prepared {
 pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepared, ApiError> {
     let ZoneFile { mut rrsets, mut warnings, .. } = file;
     rrsets.retain(|rrset| !(rrset.rtype == RecordType::NS && rrset.owner == *zone));
-    leave_out_server_made(&mut rrsets, &mut warnings);
+    leave_out_keys(&mut rrsets, &mut warnings);
     let zone = zone.to_string();
     let records = rrsets.iter().map(|rrset| record(rrset, &zone, now_s)).collect::<Result<_, _>>()?;
-    if warnings.len() > IMPORT_WARNINGS {
-        let more = warnings.len() - IMPORT_WARNINGS;
-        warnings.truncate(IMPORT_WARNINGS);
-        warnings.push(format!("{more} more warnings are not listed"));
-    }
     Ok(Prepared { records, warnings })
 }
 
-/// Signatures and denials of the old server do not fit a zone that we serve; we make our own.
-fn leave_out_server_made(rrsets: &mut Vec<ImportedRrset>, warnings: &mut Vec<String>) {
-    const SERVER_MADE: [RecordType; 6] = [
-        RecordType::SOA,
-        RecordType::RRSIG,
-        RecordType::NSEC,
-        RecordType::NSEC3,
-        RecordType::NSEC3PARAM,
-        RecordType::DNSKEY,
-    ];
-    for rtype in SERVER_MADE {
-        let before = rrsets.len();
-        rrsets.retain(|rrset| rrset.rtype != rtype);
-        match before - rrsets.len() {
-            0 => {}
-            1 => warnings.push(format!("one {rtype} record was left out: the server makes its own")),
-            count => warnings.push(format!("{count} {rtype} records were left out: the server makes its own")),
+/// Keys of the old server do not fit a zone that we serve; signatures and denials are gone already.
+fn leave_out_keys(rrsets: &mut Vec<ImportedRrset>, warnings: &mut Vec<String>) {
+    rrsets.retain(|rrset| {
+        let is_key = matches!(rrset.rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY);
+        if is_key {
+            let (owner, rtype) = (&rrset.owner, rrset.rtype);
+            warnings
+                .push(format!("{owner} {rtype} is left out: it belongs to the signatures of another server"));
         }
-    }
+        !is_key
+    });
 }
 
 fn record(rrset: &ImportedRrset, zone: &str, now_s: u64) -> Result<PreparedRecord, ApiError> {
-    let refused = |reason: String| {
-        ApiError::bad_request(format!("{} {}: {reason}", rrset.owner, rrset.rtype))
-    };
+    let refused =
+        |reason: String| ApiError::bad_request(format!("{} {}: {reason}", rrset.owner, rrset.rtype));
     let id = RecordId(ids::new_object_id(now_s));
     let mut document = RecordDoc::new(id, zone, &rrset.owner.to_string(), rrset.rtype, rrset.ttl);
     document.networks.push(0);

@@ -34,13 +34,18 @@ async fn a_zone_file_becomes_a_zone_with_our_name_servers() {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     let zone = reply.json();
     assert_eq!(zone["zone"], "a.example");
-    assert_eq!((&zone["refresh"], &zone["retry"], &zone["expiry"]), (&json!(43200), &json!(7200), &json!(1209600)));
+    assert_eq!(
+        (&zone["refresh"], &zone["retry"], &zone["expiry"]),
+        (&json!(43200), &json!(7200), &json!(1209600))
+    );
     assert_eq!(zone["hostmaster"], "hostmaster@old.example");
     assert_eq!(zone["warnings"], json!([]));
     let records = zone["records"].as_array().unwrap();
     let names: Vec<String> = records
         .iter()
-        .map(|record| format!("{} {} {}", record["domain"], record["type"], record["answers"].as_array().unwrap().len()))
+        .map(|record| {
+            format!("{} {} {}", record["domain"], record["type"], record["answers"].as_array().unwrap().len())
+        })
         .collect();
     assert!(names.contains(&"\"www.a.example\" \"A\" 2".to_owned()), "{names:?}");
     assert_eq!(names.len(), 4);
@@ -122,7 +127,10 @@ async fn an_import_in_the_background_reports_through_its_job() {
     assert_eq!(keys, ["sent", "id", "type", "percent", "status"]);
     assert_eq!(job["type"], "importzonefile");
     let ended = outcome(&api, &job).await;
-    assert_eq!((&ended["status"], &ended["response_code"]), (&json!("Created zone and 4 records"), &json!(200)));
+    assert_eq!(
+        (&ended["status"], &ended["response_code"]),
+        (&json!("Created zone and 4 records"), &json!(200))
+    );
     assert_eq!(ended["result"]["zone"], "a.example");
     assert_eq!(ended["result"], ended["response"]);
     assert_eq!(api.resolve("mx.a.example", RecordType::A), ["c0000203"]);
