@@ -167,8 +167,7 @@ mod tests {
     fn the_first_start_makes_a_key_that_works_and_only_its_owner_can_read() {
         let dir = tempfile::tempdir().unwrap();
         let (service, _) = service();
-        let AdminKey::Made { secret, path } = open_admin_key(&service, dir.path(), None).unwrap()
-        else {
+        let AdminKey::Made { secret, path } = open_admin_key(&service, dir.path(), None).unwrap() else {
             panic!("no key was made")
         };
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{secret}\n"));

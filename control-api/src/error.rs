@@ -44,9 +44,7 @@ impl ApiError {
 
     /// 400 for a field that must be there.
     pub fn missing_field(field: &str) -> Self {
-        Self::bad_request(format!(
-            "Input validation failed (Required field '<obj>.{field}' is missing)"
-        ))
+        Self::bad_request(format!("Input validation failed (Required field '<obj>.{field}' is missing)"))
     }
 
     /// The same error about a field that lies within another one.

@@ -8,10 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::ApiError;
 
 /// A string field. Absent: `None`.
-pub fn string<'a>(
-    fields: &'a Map<String, Value>,
-    field: &str,
-) -> Result<Option<&'a str>, ApiError> {
+pub fn string<'a>(fields: &'a Map<String, Value>, field: &str) -> Result<Option<&'a str>, ApiError> {
     match fields.get(field) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -20,10 +17,7 @@ pub fn string<'a>(
 }
 
 /// A string field where null means the same as leaving it out.
-pub fn string_or_null<'a>(
-    fields: &'a Map<String, Value>,
-    field: &str,
-) -> Result<Option<&'a str>, ApiError> {
+pub fn string_or_null<'a>(fields: &'a Map<String, Value>, field: &str) -> Result<Option<&'a str>, ApiError> {
     match fields.get(field) {
         Some(Value::Null) => Ok(None),
         _ => string(fields, field),
@@ -31,10 +25,7 @@ pub fn string_or_null<'a>(
 }
 
 /// A string field that must be there and not be empty.
-pub fn required_string<'a>(
-    fields: &'a Map<String, Value>,
-    field: &str,
-) -> Result<&'a str, ApiError> {
+pub fn required_string<'a>(fields: &'a Map<String, Value>, field: &str) -> Result<&'a str, ApiError> {
     match string(fields, field)? {
         Some(text) if !text.is_empty() => Ok(text),
         Some(_) => Err(ApiError::invalid_field(field, &Value::from(""), "a non-empty string")),
@@ -43,11 +34,7 @@ pub fn required_string<'a>(
 }
 
 /// An integer field between 0 and `maximum`; a numeric string counts.
-pub fn integer(
-    fields: &Map<String, Value>,
-    field: &str,
-    maximum: u32,
-) -> Result<Option<u32>, ApiError> {
+pub fn integer(fields: &Map<String, Value>, field: &str, maximum: u32) -> Result<Option<u32>, ApiError> {
     let Some(value) = fields.get(field) else { return Ok(None) };
     let number = match value {
         Value::Number(number) => whole(number),
@@ -59,11 +46,7 @@ pub fn integer(
     };
     match u32::try_from(number) {
         Ok(number) if number <= maximum => Ok(Some(number)),
-        _ => Err(ApiError::invalid_field(
-            field,
-            value,
-            &format!("an integer between 0 and {maximum}"),
-        )),
+        _ => Err(ApiError::invalid_field(field, value, &format!("an integer between 0 and {maximum}"))),
     }
 }
 
@@ -71,10 +54,7 @@ pub fn integer(
 fn whole(number: &serde_json::Number) -> Option<i64> {
     number.as_i64().or_else(|| {
         // The cast is exact: the value has no fraction and is far below 2^53.
-        number
-            .as_f64()
-            .filter(|value| value.fract() == 0.0 && value.abs() < 1e15)
-            .map(|value| value as i64)
+        number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() < 1e15).map(|value| value as i64)
     })
 }
 
@@ -107,10 +87,7 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
 }
 
 /// An array field. Null is an error: it neither keeps nor clears.
-pub fn array<'a>(
-    fields: &'a Map<String, Value>,
-    field: &str,
-) -> Result<Option<&'a Vec<Value>>, ApiError> {
+pub fn array<'a>(fields: &'a Map<String, Value>, field: &str) -> Result<Option<&'a Vec<Value>>, ApiError> {
     match fields.get(field) {
         None => Ok(None),
         Some(Value::Array(items)) => Ok(Some(items)),
@@ -139,10 +116,7 @@ pub fn boolean_or_null(fields: &Map<String, Value>, field: &str) -> Result<Optio
 }
 
 /// An array field where null means the same as leaving it out.
-pub fn array_or_null(
-    fields: &Map<String, Value>,
-    field: &str,
-) -> Result<Option<Vec<Value>>, ApiError> {
+pub fn array_or_null(fields: &Map<String, Value>, field: &str) -> Result<Option<Vec<Value>>, ApiError> {
     match fields.get(field) {
         Some(Value::Null) => Ok(None),
         _ => Ok(array(fields, field)?.cloned()),

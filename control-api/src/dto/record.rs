@@ -483,8 +483,7 @@ mod tests {
 
     #[test]
     fn a_disabled_filter_does_not_raise_the_tier() {
-        let mut record =
-            RecordDoc::new(zones::RecordId([1; 12]), "example", "example", RecordType::A, 60);
+        let mut record = RecordDoc::new(zones::RecordId([1; 12]), "example", "example", RecordType::A, 60);
         assert_eq!(tier(&record), 1);
         let steps = json!({"filters": [
             {"filter": "select_first_n"}, {"filter": "geotarget_country", "disabled": true}

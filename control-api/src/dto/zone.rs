@@ -1,5 +1,6 @@
 //! Zones as clients write and read them.
 
+use filters::MetaTable;
 use serde_json::{Map, Value, json};
 use zones::limits::MAX_TTL;
 use zones::{Name, RecordDoc, ZoneDoc};
@@ -85,7 +86,7 @@ impl ZoneFields {
             hostmaster: non_empty(body, "hostmaster")?,
             primary_master: non_empty(body, "primary_master")?,
             networks: networks(body)?,
-            meta: fields::object_or_null(body, "meta")?,
+            meta: zone_meta(body)?,
             primary: primary(body)?,
             secondary: secondary(body)?,
             link: link(body)?,
@@ -267,6 +268,16 @@ fn primary(body: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
         }));
     }
     Ok(Some(json!({"enabled": enabled.unwrap_or(false), "secondaries": secondaries})))
+}
+
+/// No filter reads the metadata of a zone, but it must be metadata.
+fn zone_meta(body: &Map<String, Value>) -> Result<Option<Map<String, Value>>, ApiError> {
+    let meta = fields::object_or_null(body, "meta")?;
+    if let Some(meta) = &meta {
+        MetaTable::parse(meta)
+            .map_err(|error| ApiError::bad_request(format!("Input validation failed (meta: {error})")))?;
+    }
+    Ok(meta)
 }
 
 fn secondary(body: &Map<String, Value>) -> Result<Option<Value>, ApiError> {

@@ -157,10 +157,7 @@ mod tests {
     #[test]
     fn a_record_key_tells_its_parts() {
         let key = record_key(&name("example.com"), &name("www.example.com"), RecordType::AAAA);
-        assert_eq!(
-            parse_record_key(&key),
-            Some(("example.com", "www.example.com", RecordType::AAAA))
-        );
+        assert_eq!(parse_record_key(&key), Some(("example.com", "www.example.com", RecordType::AAAA)));
     }
 
     #[test]

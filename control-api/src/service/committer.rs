@@ -224,10 +224,7 @@ impl Committer {
         let applied = catch_unwind(AssertUnwindSafe(|| self.apply(revision, effects)));
         applied.map(|()| revision).map_err(|panic| {
             self.broken.store(true, Ordering::Release);
-            ApiError::internal(format!(
-                "stored changes could not be applied: {}",
-                panic_text(panic.as_ref())
-            ))
+            ApiError::internal(format!("stored changes could not be applied: {}", panic_text(panic.as_ref())))
         })
     }
 

@@ -35,8 +35,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         self.put(Table::Sources, codec::source_key(source.id), &source)?;
-        let action =
-            if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
+        let action = if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
         self.log_source(action, &source);
         Ok(())
     }
@@ -83,12 +82,10 @@ impl Transaction<'_> {
         }
         self.put(Table::Feeds, codec::feed_key(feed.source, feed.id), &feed)?;
         if old.is_none() {
-            let live =
-                LiveFeed { source: feed.source, cell: Arc::new(FeedCell::new(feed.id)) };
+            let live = LiveFeed { source: feed.source, cell: Arc::new(FeedCell::new(feed.id)) };
             self.effects.feeds.insert(feed.id, Some(live));
         }
-        let action =
-            if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
+        let action = if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
         self.log_feed(action, &feed);
         Ok(())
     }

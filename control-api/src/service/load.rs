@@ -83,9 +83,8 @@ pub(super) fn world(store: &dyn Store, directory: &Directory) -> Result<World, O
     let mut failure = None;
     let zones = store.scan(Table::Zones, b"", None).map(|entry| {
         let zone: ZoneDoc = codec::decode(&entry?.1)?;
-        let settings = compile::zone(&zone).map_err(|error| {
-            OpenError::Document(format!("zone {}: {error}", zone.zone))
-        })?;
+        let settings = compile::zone(&zone)
+            .map_err(|error| OpenError::Document(format!("zone {}: {error}", zone.zone)))?;
         Ok(Some(Change::PutZone(settings)))
     });
     let records = store.scan(Table::Records, b"", None).map(|entry| {

@@ -95,10 +95,7 @@ pub struct ServiceOptions {
 impl Default for ServiceOptions {
     fn default() -> Self {
         Self {
-            nameservers: vec![
-                "ns1.sextant.internal".to_owned(),
-                "ns2.sextant.internal".to_owned(),
-            ],
+            nameservers: vec!["ns1.sextant.internal".to_owned(), "ns2.sextant.internal".to_owned()],
             hostmaster: "hostmaster@sextant.internal".to_owned(),
             clock: Clock::system(),
         }
@@ -170,8 +167,7 @@ impl Service {
         let directory = Arc::new(Directory::default());
         load::feeds_and_keys(store.as_ref(), &directory)?;
         let world = load::world(store.as_ref(), &directory)?;
-        let snapshot: SnapshotCell =
-            Arc::new(arc_swap::ArcSwap::new(Arc::clone(world.snapshot())));
+        let snapshot: SnapshotCell = Arc::new(arc_swap::ArcSwap::new(Arc::clone(world.snapshot())));
         let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
         let broken = Arc::new(AtomicBool::new(false));
         let committer = committer::Committer {
@@ -275,8 +271,7 @@ impl Service {
     /// Finishes what is queued, refuses what comes later, and ends the committer. Blocks until it has ended.
     pub fn shutdown(&self) {
         self.0.ready.store(false, Ordering::Release);
-        let committer =
-            self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let committer = self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(committer) = committer else { return };
         // A full queue is being emptied, so a place comes free soon; a closed one needs no stop.
         while let Err(mpsc::error::TrySendError::Full(_)) = self.0.queue.try_send(Message::Stop) {

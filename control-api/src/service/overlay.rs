@@ -124,12 +124,7 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     /// The value of a key, seen through `newest` first.
-    pub(crate) fn get(
-        &self,
-        newest: &Layer,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, ApiError> {
+    pub(crate) fn get(&self, newest: &Layer, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ApiError> {
         for layer in [newest, self.batch] {
             if let Some(value) = layer.get(table, key) {
                 return Ok(value.map(<[u8]>::to_vec));

@@ -90,8 +90,7 @@ mod tests {
     use super::*;
 
     fn record() -> RecordDoc {
-        let mut record =
-            RecordDoc::new(RecordId([1; 12]), "example", "www.example", RecordType::A, 60);
+        let mut record = RecordDoc::new(RecordId([1; 12]), "example", "www.example", RecordType::A, 60);
         let feed = json!({"feed": "0a".repeat(12)});
         let meta = |value: Value| value.as_object().cloned().unwrap();
         record.answers.push(AnswerDoc {
@@ -111,10 +110,7 @@ mod tests {
         let kinds: Vec<_> = uses.iter().map(|one| destination(&one.kind, &record())).collect();
         let kinds: Vec<_> = kinds.iter().map(|d| (d.desttype.as_str(), d.destid.as_str())).collect();
         let (answer, own) = ("02".repeat(12), "01".repeat(12));
-        assert_eq!(
-            kinds,
-            [("answer", &*answer), ("region", "eu"), ("record", &*own), ("record", &*own)]
-        );
+        assert_eq!(kinds, [("answer", &*answer), ("region", "eu"), ("record", &*own), ("record", &*own)]);
         assert_eq!(uses[2].feed, Err(json!("no id")));
         assert_eq!(uses[3].feed, Ok(FeedId([10; 12])));
     }

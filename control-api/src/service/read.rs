@@ -128,8 +128,7 @@ impl Service {
 
     /// What reads a feed.
     pub fn feed_destinations(&self, feed: FeedId) -> Result<Vec<Destination>, ApiError> {
-        let lists: Vec<Vec<Destination>> =
-            self.documents(Table::FeedUses, &codec::uses_of_feed(feed))?;
+        let lists: Vec<Vec<Destination>> = self.documents(Table::FeedUses, &codec::uses_of_feed(feed))?;
         Ok(lists.into_iter().flatten().collect())
     }
 
@@ -143,11 +142,7 @@ impl Service {
         let hash = self.0.hasher.hash(secret);
         let key = self.0.directory.key(&hash)?;
         let equal = auth::equal_hashes(&key.hash_octets()?, &hash);
-        equal.then(|| Actor {
-            kind: ActorKind::ApiKey,
-            id: key.id.clone(),
-            name: key.name.clone(),
-        })
+        equal.then(|| Actor { kind: ActorKind::ApiKey, id: key.id.clone(), name: key.name.clone() })
     }
 
     /// Whether there is any key.
@@ -159,11 +154,7 @@ impl Service {
         &self.0.hasher
     }
 
-    fn get<T: serde::de::DeserializeOwned>(
-        &self,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<T>, ApiError> {
+    fn get<T: serde::de::DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, ApiError> {
         let value = self.0.store.get(table, key)?;
         value.map(|value| codec::decode(&value)).transpose()
     }

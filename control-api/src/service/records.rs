@@ -171,10 +171,8 @@ impl Transaction<'_> {
     /// Whether a record may be at its owner, beside what is there.
     fn check_place(&self, path: &RecordPath) -> Result<(), ApiError> {
         let neighbors = self.scan(Table::Records, &codec::records_of_owner(&path.zone, &path.owner))?;
-        let present = neighbors
-            .iter()
-            .filter_map(|(key, _)| codec::parse_record_key(key))
-            .map(|(_, _, rtype)| rtype);
+        let present =
+            neighbors.iter().filter_map(|(key, _)| codec::parse_record_key(key)).map(|(_, _, rtype)| rtype);
         validate::placement(&path.zone, &path.owner, path.rtype, present)
             .map_err(|error| ApiError::bad_request(error.to_string()))
     }
@@ -228,11 +226,7 @@ impl Transaction<'_> {
     }
 
     /// Stores a record of an import.
-    pub(super) fn store_prepared(
-        &mut self,
-        zone: &Name,
-        record: PreparedRecord,
-    ) -> Result<(), ApiError> {
+    pub(super) fn store_prepared(&mut self, zone: &Name, record: PreparedRecord) -> Result<(), ApiError> {
         if record.value.is_empty() {
             return Err(ApiError::internal("an imported record could not be written as JSON"));
         }
@@ -245,9 +239,8 @@ impl Transaction<'_> {
 
     /// Every pointer must lead to a feed; clients compare the message.
     fn check_pointers(&self, record: &RecordDoc) -> Result<(), ApiError> {
-        let exists = |feed: &Result<FeedId, Value>| {
-            feed.as_ref().is_ok_and(|id| self.live_feed(*id).is_some())
-        };
+        let exists =
+            |feed: &Result<FeedId, Value>| feed.as_ref().is_ok_and(|id| self.live_feed(*id).is_some());
         match feed_uses(record).iter().all(|one| exists(&one.feed)) {
             true => Ok(()),
             false => Err(ApiError::bad_request("invalid feed pointer")),

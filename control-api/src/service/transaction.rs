@@ -119,21 +119,13 @@ impl<'a> Transaction<'a> {
     }
 
     /// A document of any table.
-    pub(super) fn get<T: DeserializeOwned>(
-        &self,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<T>, ApiError> {
+    pub(super) fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, ApiError> {
         let value = self.around.view.get(&self.layer, table, key)?;
         value.map(|value| codec::decode(&value)).transpose()
     }
 
     /// The entries under a prefix. Meant for prefixes with few entries.
-    pub(super) fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ApiError> {
+    pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ApiError> {
         self.around.view.scan(&self.layer, table, prefix)
     }
 

@@ -171,8 +171,7 @@ impl Transaction<'_> {
     fn apex_ns(&self, zone: &ZoneDoc) -> RecordDoc {
         let now_s = self.now_s();
         let id = RecordId(ids::new_object_id(now_s));
-        let mut record =
-            RecordDoc::new(id, &zone.zone, &zone.zone, RecordType::NS, zone.nx_ttl);
+        let mut record = RecordDoc::new(id, &zone.zone, &zone.zone, RecordType::NS, zone.nx_ttl);
         record.use_client_subnet = false;
         record.networks.clone_from(&zone.networks);
         record.answers = zone
@@ -300,8 +299,7 @@ fn check_zone(zone: &mut ZoneDoc) -> Result<(), ApiError> {
 }
 
 fn settings(zone: &ZoneDoc) -> Result<zones::ZoneSettings, ApiError> {
-    compile::zone(zone)
-        .map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))
+    compile::zone(zone).map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))
 }
 
 /// Checks the records of one import against each other.

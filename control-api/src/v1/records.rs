@@ -29,16 +29,12 @@ fn new_path(service: &Service, segments: &Segments) -> Result<RecordPath, ApiErr
     let Path((zone, domain, rtype)) = segments;
     let zone = zone_of_path(zone)?;
     service.existing_zone(&zone)?;
-    let rtype = validate::record_type(rtype)
-        .map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let rtype = validate::record_type(rtype).map_err(|error| ApiError::bad_request(error.to_string()))?;
     Ok(RecordPath { zone, owner: new_name("domain", domain)?, rtype })
 }
 
 /// The fields of a body, as a result: the transaction looks for the zone and the record first.
-fn fields(
-    body: Result<JsonObject, ApiError>,
-    path: &RecordPath,
-) -> Result<RecordFields, ApiError> {
+fn fields(body: Result<JsonObject, ApiError>, path: &RecordPath) -> Result<RecordFields, ApiError> {
     RecordFields::parse(&body?.0, path)
 }
 
@@ -62,10 +58,8 @@ pub(crate) async fn create(
 ) -> Reply {
     let path = new_path(&state.service, &segments)?;
     let fields = fields(body, &path);
-    let committed = state
-        .service
-        .commit(&actor, move |transaction| transaction.create_record(&path, fields))
-        .await?;
+    let committed =
+        state.service.commit(&actor, move |transaction| transaction.create_record(&path, fields)).await?;
     Ok(with_revision(reply(&state.service, &committed.value), committed.revision))
 }
 
@@ -78,10 +72,8 @@ pub(crate) async fn update(
 ) -> Reply {
     let path = existing_path(&state.service, &segments)?;
     let fields = fields(body, &path);
-    let committed = state
-        .service
-        .commit(&actor, move |transaction| transaction.update_record(&path, fields))
-        .await?;
+    let committed =
+        state.service.commit(&actor, move |transaction| transaction.update_record(&path, fields)).await?;
     Ok(with_revision(reply(&state.service, &committed.value), committed.revision))
 }
 
@@ -92,9 +84,6 @@ pub(crate) async fn remove(
     segments: Segments,
 ) -> Reply {
     let path = existing_path(&state.service, &segments)?;
-    let committed = state
-        .service
-        .commit(&actor, move |transaction| transaction.delete_record(&path))
-        .await?;
+    let committed = state.service.commit(&actor, move |transaction| transaction.delete_record(&path)).await?;
     Ok(with_revision(empty(), committed.revision))
 }

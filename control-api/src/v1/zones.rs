@@ -168,10 +168,8 @@ pub(crate) async fn create(
     let name = new_name("zone", &zone)?;
     let fields = ZoneFields::from_create(&body?.0, &name)?;
     let created = name.clone();
-    let committed = state
-        .service
-        .commit(&actor, move |transaction| transaction.create_zone(&created, fields))
-        .await?;
+    let committed =
+        state.service.commit(&actor, move |transaction| transaction.create_zone(&created, fields)).await?;
     Ok(with_revision(whole_zone(&state, name).await?, committed.revision))
 }
 
@@ -191,10 +189,8 @@ pub(crate) async fn update(
     }
     let fields = body.and_then(|body| ZoneFields::from_update(&body.0, &name));
     let updated = name.clone();
-    let committed = state
-        .service
-        .commit(&actor, move |transaction| transaction.update_zone(&updated, fields))
-        .await?;
+    let committed =
+        state.service.commit(&actor, move |transaction| transaction.update_zone(&updated, fields)).await?;
     Ok(with_revision(whole_zone(&state, name).await?, committed.revision))
 }
 
@@ -205,9 +201,6 @@ pub(crate) async fn remove(
     Path(zone): Path<String>,
 ) -> Reply {
     let name = zone_of_path(&zone)?;
-    let committed = state
-        .service
-        .commit(&actor, move |transaction| transaction.delete_zone(&name))
-        .await?;
+    let committed = state.service.commit(&actor, move |transaction| transaction.delete_zone(&name)).await?;
     Ok(with_revision(empty(), committed.revision))
 }
