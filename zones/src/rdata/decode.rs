@@ -170,12 +170,7 @@ fn check_decimal(value: &[u8], limit: u16) -> Result<String, Problem> {
 
 /// Checks that octets are the data of a type; types without fields take anything.
 pub(super) fn check(rtype: RecordType, rdata: &[u8]) -> Result<(), RdataError> {
-    if rtype.is_meta() {
-        return Err(RdataError::Meta { rtype });
-    }
-    if rdata.len() > MAX_RDATA_OCTETS {
-        return Err(RdataError::TooLong { octets: rdata.len() });
-    }
+    check_bounds(rtype, rdata)?;
     match (rtype, table::fields(rtype)) {
         // Most records: nothing to look at but the length.
         (RecordType::A, _) if rdata.len() == 4 => Ok(()),
@@ -183,4 +178,15 @@ pub(super) fn check(rtype: RecordType, rdata: &[u8]) -> Result<(), RdataError> {
         (_, Some(fields)) => parts(rtype, fields, rdata).map(|_| ()),
         (_, None) => Ok(()),
     }
+}
+
+/// Checks what holds for all types: that a zone can hold it, and the length.
+pub(super) fn check_bounds(rtype: RecordType, rdata: &[u8]) -> Result<(), RdataError> {
+    if rtype.is_meta() {
+        return Err(RdataError::Meta { rtype });
+    }
+    if rdata.len() > MAX_RDATA_OCTETS {
+        return Err(RdataError::TooLong { octets: rdata.len() });
+    }
+    Ok(())
 }

@@ -85,7 +85,7 @@ pub fn from_text(rtype: RecordType, tokens: &[Token<'_>], origin: &Name) -> Resu
 /// # Errors
 /// Data that [`check`] refuses.
 pub fn to_fields(rtype: RecordType, rdata: &[u8]) -> Result<Vec<Value>, RdataError> {
-    check(rtype, rdata)?;
+    decode::check_bounds(rtype, rdata)?;
     let generic = || vec![Value::from(unknown::print(rdata))];
     let Some(fields) = table::fields(rtype) else { return Ok(generic()) };
     let mut values = Vec::with_capacity(fields.len());
@@ -112,7 +112,7 @@ pub fn to_fields(rtype: RecordType, rdata: &[u8]) -> Result<Vec<Value>, RdataErr
 /// # Errors
 /// Data that [`check`] refuses.
 pub fn to_text(rtype: RecordType, rdata: &[u8]) -> Result<String, RdataError> {
-    check(rtype, rdata)?;
+    decode::check_bounds(rtype, rdata)?;
     let Some(fields) = table::fields(rtype) else { return Ok(unknown::print(rdata)) };
     let mut text = String::new();
     for part in decode::parts(rtype, fields, rdata)? {
