@@ -3,7 +3,7 @@
 //! A [`Name`] is absolute, lower-case, and kept in the uncompressed wire form of RFC 1035, 3.1: length
 //! octet, label, and so on, ended by the root's zero octet. That form is what the snapshot hashes and
 //! compares, so text is only met at the edges. Names inside record data keep their case; they are parsed
-//! by the same code ([`push_wire`]) and never become a [`Name`].
+//! by the same code (`push_wire`) and never become a [`Name`].
 
 use std::cmp::Ordering;
 use std::fmt;
