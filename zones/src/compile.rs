@@ -360,3 +360,6 @@ fn pack_static(rtype: RecordType, rdatas: &[&[u8]]) -> Result<Box<[u8]>, RecordE
     let too_long = RecordError::RdataTotal { octets, limit: MAX_STATIC_RDATA };
     if octets > MAX_STATIC_RDATA { Err(too_long) } else { pack(unique).map_err(|_| too_long) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,6 @@ pub const MAX_STATIC_RDATA: usize = 65_000;
 /// [`MAX_ANSWERS`] had 1 KiB.
 pub const MAX_STEERED_RDATA: usize = 4 << 20;
 
-/// Octets of one rdata (RFC 1035, 3.2.1: a length of 16 bits), less what a message takes around it.
-pub const MAX_RDATA: usize = MAX_STATIC_RDATA;
-
 /// Regions (answer groups) of one record: an answer has at most one.
 pub const MAX_REGIONS: usize = MAX_ANSWERS;
 

@@ -155,3 +155,95 @@ pub fn zone(zone: &ZoneDoc) -> Result<(), ValidationError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn place(owner: &str, rtype: RecordType, present: &[RecordType]) -> Result<(), ValidationError> {
+        placement(&name("example.com"), &name(owner), rtype, present.iter().copied())
+    }
+
+    #[test]
+    fn types_are_read_in_any_case_and_those_of_others_are_refused() {
+        assert_eq!(record_type("aaaa"), Ok(RecordType::AAAA));
+        assert_eq!(record_type("TYPE65280"), Ok(RecordType(65280)));
+        for text in ["ALIAS", "urlfwd"] {
+            let message = record_type(text).unwrap_err().to_string();
+            assert_eq!(message, format!("record type {} is not supported yet", text.to_uppercase()));
+        }
+        for text in ["SOA", "RRSIG", "ANY", "OPT", "TYPE6", "TYPE0"] {
+            assert!(matches!(record_type(text), Err(ValidationError::NotCreatable(_))), "{text}");
+        }
+        for text in ["", "B", "TYPE65536"] {
+            assert!(matches!(record_type(text), Err(ValidationError::UnknownType(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_at_its_zones_apex_or_below() {
+        assert_eq!(place("example.com", RecordType::A, &[]), Ok(()));
+        assert_eq!(place("a.b.example.com", RecordType::A, &[]), Ok(()));
+        for owner in ["com", "badexample.com", "example.net", "."] {
+            let error = place(owner, RecordType::A, &[]).unwrap_err();
+            assert!(error.to_string().ends_with("is not in zone example.com"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cname_is_alone_at_its_owner_and_never_at_the_apex() {
+        assert_eq!(place("a.example.com", RecordType::CNAME, &[RecordType::CNAME]), Ok(()));
+        assert!(place("a.example.com", RecordType::CNAME, &[RecordType::A]).is_err());
+        assert!(place("a.example.com", RecordType::TXT, &[RecordType::CNAME]).is_err());
+        assert_eq!(place("example.com", RecordType::CNAME, &[]), Err(ValidationError::CnameAtApex));
+    }
+
+    #[test]
+    fn delegation_types_keep_to_their_side_of_the_cut() {
+        assert_eq!(place("example.com", RecordType::DS, &[]), Err(ValidationError::DsAtApex));
+        assert_eq!(place("a.example.com", RecordType::DS, &[RecordType::NS]), Ok(()));
+        assert!(place("a.example.com", RecordType::DNAME, &[RecordType::NS]).is_err());
+        assert!(place("a.example.com", RecordType::NS, &[RecordType::DNAME]).is_err());
+        assert_eq!(place("example.com", RecordType::DNAME, &[RecordType::NS]), Ok(()));
+    }
+
+    #[test]
+    fn an_owner_has_a_bounded_number_of_types() {
+        let present: Vec<_> = (1000..1000 + MAX_TYPES_AT_OWNER as u16).map(RecordType).collect();
+        assert!(place("a.example.com", RecordType::A, &present).is_err());
+        assert_eq!(
+            place("a.example.com", RecordType(1000), &present),
+            Ok(()),
+            "one that is there may change"
+        );
+        assert_eq!(place("a.example.com", RecordType::A, &present[1..]), Ok(()));
+    }
+
+    #[test]
+    fn zones_that_want_what_is_not_done_yet_are_refused() {
+        let document = |extra: serde_json::Value| {
+            let mut fields = json!({
+                "id": "010101010101010101010101", "zone": "z", "ttl": 1, "nx_ttl": 1, "refresh": 1, "retry": 1,
+                "expiry": 1, "hostmaster": "a@b", "primary_master": "c", "serial": 1
+            });
+            fields.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            serde_json::from_value::<ZoneDoc>(fields).unwrap()
+        };
+        assert_eq!(zone(&document(json!({}))), Ok(()));
+        for secondary in [json!(null), json!({"enabled": false}), json!({"enabled": "0"})] {
+            assert_eq!(zone(&document(json!({"secondary": secondary}))), Ok(()));
+        }
+        for secondary in [json!({"enabled": true}), json!({"enabled": 1}), json!({"primary_ip": "192.0.2.1"})]
+        {
+            let error = zone(&document(json!({"secondary": secondary}))).unwrap_err();
+            assert_eq!(error.to_string(), "secondary: secondary zones are not supported yet");
+        }
+        assert_eq!(zone(&document(json!({"dnssec": true}))), Err(ValidationError::Dnssec));
+        assert_eq!(zone(&document(json!({"link": "z"}))), Err(ValidationError::LinkToSelf));
+    }
+}

@@ -286,7 +286,8 @@ pub(crate) struct NodeDraft<'a> {
     pub(crate) owner: &'a [u8],
     pub(crate) children: u32,
     pub(crate) has_wildcard_child: bool,
-    /// By ascending type, each once, none absent.
+    /// By ascending type, each once, none absent. Validation keeps their number below the limit; beyond it they
+    /// are left out.
     pub(crate) rrsets: &'a [StoredRrset<'a>],
 }
 

@@ -74,7 +74,7 @@ fn first_rdata<'a>(rrset: &Rrset<'a>) -> &'a [u8] {
 fn ask(snapshot: &Snapshot, question: &str, rtype: RecordType) -> String {
     let name = query(question);
     let Some(found) = snapshot.find_zone(&name, rtype) else { return "refused".to_owned() };
-    let text = |label| crate::name::Name::from_wire(name.suffix(label)).unwrap().to_string();
+    let text = |label| Name::from_wire(name.suffix(label)).unwrap().to_string();
     let node_text = |node: Node<'_>| match node.rrset(rtype) {
         Some(rrset) => String::from_utf8_lossy(first_rdata(&rrset)).into_owned(),
         None => "nodata".to_owned(),
