@@ -94,6 +94,13 @@ fn wire_form_is_checked_whole() {
     assert!(check(T::DS, &[0, 1, 13, 2, 0xab]).is_err(), "a digest of the wrong length");
     assert!(check(T::NSEC, b"\0\0\x01\0").is_err(), "a bitmap that ends with zero");
     assert!(check(T::NSEC, b"\0\0\x21").is_err());
+    assert!(check(T::NSEC, b"\0\0\x01\x40\x01\x01\x40").is_ok());
+    assert!(check(T::NSEC, b"\0\0\x01\x40\0\x01\x20").is_err(), "a window twice");
+    assert!(check(T::NSEC, b"\0\x01\x01\x40\0\x01\x40").is_err(), "windows out of order");
+    assert!(check(T::APL, &[0, 1, 8, 1, 10]).is_ok());
+    assert!(check(T::APL, &[0, 1, 8, 2, 10, 0]).is_err(), "a prefix with a trailing zero");
+    assert!(check(T::APL, &[0, 3, 8, 1, 10]).is_err(), "an unknown family");
+    assert!(check(T::APL, &[0, 1, 33, 1, 10]).is_err(), "a prefix that is too long");
     assert!(check(T(65280), &[]).is_ok());
     assert_eq!(check(T::ANY, &[]), Err(RdataError::Meta { rtype: T::ANY }));
     let octets = 65_536;
