@@ -176,10 +176,10 @@ fn take_label(wire: &mut [u8; BUFFER_OCTETS], keys: &Keys, source: &[u8], start:
     }
 }
 
-/// Eight octets of a packet, filled up with zeros where it ends.
+/// Eight octets of a packet, filled up with zeros where it ends: a label may claim to go on beyond that.
 #[inline]
 fn load(source: &[u8], at: usize) -> u64 {
-    let rest = &source[at..];
+    let rest = source.get(at..).unwrap_or(&[]);
     match rest.first_chunk() {
         Some(octets) => u64::from_le_bytes(*octets),
         None => rest.iter().rev().fold(0, |chunk, &octet| (chunk << 8) | u64::from(octet)),
@@ -222,10 +222,11 @@ mod tests {
     fn bad_names_are_refused_and_leave_the_root_behind() {
         let long = [[63; 64].as_slice(), &[63; 64], &[63; 64], &[62; 63], &[0]].concat();
         assert_eq!(long.len(), 256);
-        let cases: [(&[u8], NameError); 6] = [
+        let cases: [(&[u8], NameError); 7] = [
             (b"", NameError::Truncated),
             (b"\x03www", NameError::Truncated),
             (b"\x03ww", NameError::Truncated),
+            (b"\x3fseveral octets fewer than announced", NameError::Truncated),
             (b"\x01a\xc0\x00", NameError::LabelType),
             (b"\x40", NameError::LabelType),
             (&long, NameError::NameTooLong),
