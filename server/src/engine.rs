@@ -1,8 +1,8 @@
 //! The engine: one function from a query's octets to a reply's.
 //!
-//! [`Responder::answer`] is what every transport calls, and all that it calls. It decides what kind of message
-//! it has before it and hands queries for names to [`crate::resolve`]. It never blocks, never allocates and never
-//! panics, whatever the octets.
+//! [`Responder::answer`] is what every transport calls, and all that it calls. It decides what kind of
+//! message it has before it and hands queries for names to the resolver. It never blocks, never allocates and
+//! never panics, whatever the octets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -128,8 +128,8 @@ impl Responder {
         &self.counters
     }
 
-    /// Lets go of data that has been replaced. Answering does so, too; this is for a worker without queries, which would
-    /// hold on to old data otherwise.
+    /// Lets go of data that has been replaced. Answering does so, too; this is for a worker without queries,
+    /// which would hold on to old data otherwise.
     pub fn refresh(&mut self) {
         self.snapshot.load();
         self.geo.load();
@@ -137,8 +137,8 @@ impl Responder {
 
     /// Answers one query. Never blocks, never allocates, never panics, whatever the octets.
     ///
-    /// The reply goes to the front of `out`, which should have room for the largest reply of the transport; a smaller
-    /// buffer acts like a smaller client.
+    /// The reply goes to the front of `out`, which should have room for the largest reply of the transport; a
+    /// smaller buffer acts like a smaller client.
     pub fn answer(&mut self, query: &[u8], from: Peer, out: &mut [u8]) -> Disposition {
         self.counters.count(match from.transport {
             Transport::Udp => Counter::UdpQueries,

@@ -6,9 +6,9 @@
 //!  TCP worker (thread, tokio) ─────────────┘    octets in, octets out
 //! ```
 //!
-//! [`Responder::answer`] is the whole of the engine: synchronous, without allocation, locks or panics. Transports
-//! bring octets to it and carry its reply away. Each worker has a responder of its own, so that nothing is
-//! shared between workers but what they only read: the snapshot, the geography, and live cells.
+//! [`Responder::answer`] is the whole of the engine: synchronous, without allocation, locks or panics.
+//! Transports bring octets to it and carry its reply away. Each worker has a responder of its own, so that
+//! nothing is shared between workers but what they only read: the snapshot, the geography, and live cells.
 //!
 //! [`Server`] binds the sockets and [`RunningServer`] runs the workers.
 

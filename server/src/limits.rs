@@ -39,8 +39,8 @@ pub const UDP_BATCH: usize = 64;
 /// flood cannot hold up the shutdown.
 pub const DRAIN_BATCHES: usize = 32;
 
-/// How long a UDP worker sleeps in the kernel before it lets go of replaced data, and looks at the stop flag should the
-/// wake-up fail.
+/// How long a UDP worker sleeps in the kernel before it lets go of replaced data, and looks at the stop flag
+/// should the wake-up fail.
 pub const UDP_WAKE: Duration = Duration::from_millis(500);
 
 /// Kernel receive buffer per UDP socket, in octets: some 20 ms of a million queries a second.
@@ -61,7 +61,8 @@ pub const STREAM_READ_OCTETS: usize = 64 << 10;
 /// How long connections may take to get their last replies when the server ends.
 pub const STREAM_DRAIN: Duration = Duration::from_secs(2);
 
-/// Pause after a connection could not be accepted: the usual reason, too many open files, does not go away at once.
+/// Pause after a connection could not be accepted: the usual reason, too many open files, does not go away at
+/// once.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Attempts to find a port that is free for both UDP and TCP.

@@ -172,7 +172,8 @@ impl RunningServer {
         self.admission.open_connections()
     }
 
-    /// Answers what has arrived, closes everything and waits for the threads. Dropping the server does the same.
+    /// Answers what has arrived, closes everything and waits for the threads. Dropping the server does the
+    /// same.
     pub fn shutdown(self) {}
 
     fn spawn_udp(&mut self, name: String, socket: UdpSocket, responder: Responder) -> io::Result<()> {

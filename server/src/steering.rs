@@ -67,8 +67,8 @@ impl<'w> Steering<'w> {
         Self { peer, subnet, geo, entropy, workspace, counters, scope_bits: 0 }
     }
 
-    /// Runs a record's chain and returns the answers that go out, in order. Of answers with the same data only the first
-    /// goes out.
+    /// Runs a record's chain and returns the answers that go out, in order. Of answers with the same data
+    /// only the first goes out.
     pub fn choose(&mut self, record: &Steered) -> &[u16] {
         let Workspace { scratch, selection, sent } = &mut *self.workspace;
         let subnet = self.subnet.filter(|_| record.use_client_subnet);

@@ -1,7 +1,7 @@
 //! Answering over UDP: one plain thread for each socket.
 //!
-//! A worker takes what has arrived with one system call, answers it, and sends the replies with another. It shares nothing
-//! that anyone writes to on the way, except what a feed or a publish changes.
+//! A worker takes what has arrived with one system call, answers it, and sends the replies with another. It
+//! shares nothing that anyone writes to on the way, except what a feed or a publish changes.
 
 use std::io;
 use std::net::UdpSocket;

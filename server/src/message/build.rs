@@ -1,7 +1,7 @@
 //! Writing a reply into a fixed buffer.
 //!
-//! [`ReplyBuilder`] appends records while they fit and can take back what did not fit as a whole. Owner
-//! names that are a suffix of the question become a pointer without any search; other names, and the names inside
+//! [`ReplyBuilder`] appends records while they fit and can take back what did not fit as a whole. Owner names
+//! that are a suffix of the question become a pointer without any search; other names, and the names inside
 //! the data of the types for which RFC 3597, 4 allows it, are compressed through the [`NameTable`].
 
 use crate::edns::client_subnet::{self, ClientSubnet};
@@ -79,7 +79,8 @@ pub struct Mark {
 
 /// Writes one reply.
 ///
-/// Invariants: `length <= limit <= out.len()`; the OPT record fits between `limit` and the end of the space allowed.
+/// Invariants: `length <= limit <= out.len()`; the OPT record fits between `limit` and the end of the space
+/// allowed.
 pub struct ReplyBuilder<'a> {
     out: &'a mut [u8],
     length: usize,
@@ -99,8 +100,8 @@ struct QuestionEcho {
 }
 
 impl<'a> ReplyBuilder<'a> {
-    /// Starts a reply with the octets of `question` (name, type and class, uncompressed, or nothing) of at most
-    /// `allowed` octets in all.
+    /// Starts a reply with the octets of `question` (name, type and class, uncompressed, or nothing) of at
+    /// most `allowed` octets in all.
     ///
     /// # Errors
     /// [`Full`] when header, question and OPT record do not fit.
@@ -147,7 +148,8 @@ impl<'a> ReplyBuilder<'a> {
     /// Writes one record, its data given in uncompressed wire form.
     ///
     /// # Errors
-    /// [`Full`] when it does not fit; what was written of it must then be taken back with [`ReplyBuilder::go_back`].
+    /// [`Full`] when it does not fit; what was written of it must then be taken back with
+    /// [`ReplyBuilder::go_back`].
     pub fn record(&mut self, section: Section, head: RecordHead<'_>, rdata: &[u8]) -> Result<(), Full> {
         self.record_of_parts(section, head, Layout::of(head.record_type), rdata)
     }
@@ -304,7 +306,8 @@ impl Layout {
     }
 }
 
-/// Octets of the uncompressed name at the start of `bytes`; the whole of `bytes` and one more if it is not whole.
+/// Octets of the uncompressed name at the start of `bytes`; the whole of `bytes` and one more if it is not
+/// whole.
 fn name_octets(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(&length) = bytes.get(at) {
@@ -316,8 +319,8 @@ fn name_octets(bytes: &[u8]) -> usize {
     bytes.len() + 1
 }
 
-/// The payload that a reply may fill: what the client takes, but no more than we send, and never below what every
-/// client takes (RFC 6891, 6.2.3).
+/// The payload that a reply may fill: what the client takes, but no more than we send, and never below what
+/// every client takes (RFC 6891, 6.2.3).
 pub fn allowed_octets(client_payload: Option<u16>, our_payload: u16) -> usize {
     match client_payload {
         None => limits::MINIMUM_UDP_PAYLOAD,

@@ -1,8 +1,8 @@
 //! Finding names that already stand in the message (RFC 1035, 4.1.4).
 //!
-//! The table remembers where names, and each of their endings, were written, with a cheap hash of what was written. A
-//! name is looked up by the hashes of its endings, longest first; a hit is verified against the message itself, so
-//! that a collision costs nothing but the comparison. Names match in any case of letters.
+//! The table remembers where names, and each of their endings, were written, with a cheap hash of what was
+//! written. A name is looked up by the hashes of its endings, longest first; a hit is verified against the
+//! message itself, so that a collision costs nothing but the comparison. Names match in any case of letters.
 
 use crate::limits;
 
@@ -112,7 +112,8 @@ impl NameTable {
         }
     }
 
-    /// Fills `labels` with those of the uncompressed name at the start of `name`, or with none if it is not whole.
+    /// Fills `labels` with those of the uncompressed name at the start of `name`, or with none if it is not
+    /// whole.
     fn take_apart(&mut self, name: &[u8]) {
         self.label_count = 0;
         let mut count = 0;
@@ -135,8 +136,8 @@ impl NameTable {
     }
 }
 
-/// The length of the label at the start of `octets` and some of its letters, in lower case. Labels of one zone differ
-/// mostly there, and a hit is verified anyway: reading every letter costs more than it saves.
+/// The length of the label at the start of `octets` and some of its letters, in lower case. Labels of one
+/// zone differ mostly there, and a hit is verified anyway: reading every letter costs more than it saves.
 fn fingerprint(octets: &[u8]) -> u32 {
     let letter = |at: u8| octets.get(usize::from(at)).map_or(0, |octet| octet | 0x20);
     let length = octets.first().copied().unwrap_or(0);
@@ -155,7 +156,8 @@ struct Label {
 fn stands_at(message: &[u8], offset: u16, name: &[u8]) -> bool {
     let mut at = usize::from(offset);
     let mut rest = name;
-    // Every step takes a label off `name` or follows a pointer; pointers go back, and no name has more pieces.
+    // Every step takes a label off `name` or follows a pointer; pointers go back, and no name has more
+    // pieces.
     for _ in 0..2 * MOST_LABELS {
         let Some(&length) = message.get(at) else { return false };
         if length >= 0xc0 {

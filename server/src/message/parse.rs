@@ -1,8 +1,8 @@
 //! Reading a query in place.
 //!
-//! Nothing is copied: [`Header`] is the twelve octets in front, [`read_edns`] walks what follows the question to find the
-//! OPT record. Records other than OPT mean nothing in a query and are stepped over, but they must be whole,
-//! and nothing may follow the last one: a message that does not add up is answered with FORMERR.
+//! Nothing is copied: [`Header`] is the twelve octets in front, [`read_edns`] walks what follows the question
+//! to find the OPT record. Records other than OPT mean nothing in a query and are stepped over, but they must
+//! be whole, and nothing may follow the last one: a message that does not add up is answered with FORMERR.
 
 use crate::edns::client_subnet::ClientSubnet;
 use crate::message::{HEADER_OCTETS, Opcode, flags, option_code, read_u16};
@@ -70,16 +70,16 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// The client's network. Later options of the same code are ignored.
     pub client_subnet: Option<ClientSubnet>,
-    /// The options do not add up, or one that we read is malformed. The reply is FORMERR, with an OPT record, so that the
-    /// client does not take us for a server without EDNS (RFC 6891, 7).
+    /// The options do not add up, or one that we read is malformed. The reply is FORMERR, with an OPT record,
+    /// so that the client does not take us for a server without EDNS (RFC 6891, 7).
     pub is_malformed: bool,
 }
 
 /// Finds the OPT record among the records that start at `position`.
 ///
 /// # Errors
-/// Records that are not whole, octets behind the last one, two OPT records, and an OPT record outside the additional
-/// section or not at the root.
+/// Records that are not whole, octets behind the last one, two OPT records, and an OPT record outside the
+/// additional section or not at the root.
 pub fn read_edns(packet: &[u8], position: usize, record_counts: [u16; 3]) -> Result<Option<Edns>, Malformed> {
     let [answers, authorities, additionals] = record_counts;
     let before_additional = u32::from(answers) + u32::from(authorities);
@@ -158,7 +158,8 @@ impl Edns {
     }
 }
 
-/// Steps over a name, which may end in a compression pointer, and returns where it ends. Pointers are not followed.
+/// Steps over a name, which may end in a compression pointer, and returns where it ends. Pointers are not
+/// followed.
 fn skip_name(packet: &[u8], position: usize) -> Result<usize, Malformed> {
     let mut at = position;
     while at - position < LONGEST_NAME {

@@ -20,7 +20,8 @@ pub fn target_offset(record_type: RecordType) -> Option<usize> {
     }
 }
 
-/// The hosts named in an RRset, each once, up to a limit. What follows a host's name in the data does not matter.
+/// The hosts named in an RRset, each once, up to a limit. What follows a host's name in the data does not
+/// matter.
 #[derive(Default)]
 pub struct Targets<'a> {
     names: [&'a [u8]; limits::ADDITIONAL_TARGETS],
@@ -60,9 +61,9 @@ fn leading_name(octets: &[u8]) -> &[u8] {
 }
 
 impl<'a> Resolution<'a> {
-    /// Adds the addresses of hosts, as far as they are ours and fit. Leaving some out takes nothing from the answer, so that
-    /// it is not marked (RFC 2181, 9). Steered addresses are left out: the choice among them belongs to a
-    /// question for them.
+    /// Adds the addresses of hosts, as far as they are ours and fit. Leaving some out takes nothing from the
+    /// answer, so that it is not marked (RFC 2181, 9). Steered addresses are left out: the choice among them
+    /// belongs to a question for them.
     pub(super) fn add_addresses(&mut self, targets: &Targets<'a>) {
         let mut host = QueryName::default();
         for target in targets.iter() {
@@ -87,8 +88,8 @@ impl<'a> Resolution<'a> {
 
     /// Refers to the servers of the zone below a cut.
     ///
-    /// Addresses of servers within that zone can be had nowhere else: without them the reply is marked as truncated. Those of
-    /// servers elsewhere are added as they fit (RFC 9471, 3).
+    /// Addresses of servers within that zone can be had nowhere else: without them the reply is marked as
+    /// truncated. Those of servers elsewhere are added as they fit (RFC 9471, 3).
     pub(super) fn refer(
         &mut self,
         cut: Node<'a>,
@@ -121,7 +122,8 @@ impl<'a> Resolution<'a> {
         Ok(Step::Done)
     }
 
-    /// Writes the NS RRset of a cut. A delegation cannot be answered with nothing: where a chain leaves no server, all go out.
+    /// Writes the NS RRset of a cut. A delegation cannot be answered with nothing: where a chain leaves no
+    /// server, all go out.
     fn write_servers(
         &mut self,
         owner: Owner<'_>,

@@ -32,8 +32,8 @@ impl Substitution {
     }
 }
 
-/// The names that an answer has been at, by their hashes: a name that comes up again means a circle. That two names
-/// share one of 2^64 hashes would only end a chain of aliases early.
+/// The names that an answer has been at, by their hashes: a name that comes up again means a circle. That two
+/// names share one of 2^64 hashes would only end a chain of aliases early.
 pub struct Visited {
     hashes: [u64; limits::ALIAS_HOPS + 1],
     count: usize,

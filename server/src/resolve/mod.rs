@@ -1,9 +1,9 @@
 //! What a reply says: the algorithm of RFC 1034, 4.3.2.
 //!
 //! One [`Resolution`] answers one question. It finds the zone, looks the name up, and writes what the look-up
-//! calls for: the RRset, a referral, an alias and then what the alias leads to, or a denial. Every RRset is written whole or
-//! not at all: when one that belongs into the reply does not fit, the reply ends before it and is marked as truncated
-//! (RFC 2181, 9).
+//! calls for: the RRset, a referral, an alias and then what the alias leads to, or a denial. Every RRset is
+//! written whole or not at all: when one that belongs into the reply does not fit, the reply ends before it
+//! and is marked as truncated (RFC 2181, 9).
 
 mod addresses;
 mod alias;
@@ -151,8 +151,8 @@ impl<'a> Resolution<'a> {
             return Ok(Step::Done);
         };
         match found.zone.lookup(current.name, found.apex_label, self.record_type) {
-            // The zone above may have no cut where a zone of ours starts. Its word that the name does not exist would be
-            // taken for all of that zone (RFC 8020).
+            // The zone above may have no cut where a zone of ours starts. Its word that the name does not
+            // exist would be taken for all of that zone (RFC 8020).
             Lookup::NxDomain | Lookup::Wildcard { .. } if self.is_apex_from_above(current, &found) => {
                 self.deny(current, &found)
             }
@@ -233,7 +233,8 @@ impl<'a> Resolution<'a> {
         Ok(Step::Done)
     }
 
-    /// Writes an RRset that was asked for and the addresses of the names in it; false if a chain left nothing of it.
+    /// Writes an RRset that was asked for and the addresses of the names in it; false if a chain left nothing
+    /// of it.
     fn answer(&mut self, owner: Owner<'_>, rrset: &Rrset<'a>) -> Result<bool, Full> {
         let take = if rrset.rtype == RecordType::CNAME { Take::First } else { Take::All };
         let Some(target_offset) = addresses::target_offset(rrset.rtype) else {

@@ -47,8 +47,9 @@ pub struct SendReport {
 
 /// Buffers for a number of datagrams and their replies.
 ///
-/// Invariants: all slices but the two arenas have the same length, the capacity; the pointers inside the header and vector
-/// arrays are to elements of the slices beside them, which are neither moved nor resized while the batch lives.
+/// Invariants: all slices but the two arenas have the same length, the capacity; the pointers inside the
+/// header and vector arrays are to elements of the slices beside them, which are neither moved nor resized
+/// while the batch lives.
 pub struct Batch {
     query_octets: usize,
     reply_octets: usize,
@@ -110,8 +111,8 @@ impl Batch {
         self.prepare_used_slots();
         self.queued = 0;
         let capacity = self.query_headers.len() as libc::c_uint;
-        // SAFETY: `query_headers` has `capacity` entries. Each names one vector, one address, and at most one control
-        // buffer of this batch with its true length; nothing borrows those during the call.
+        // SAFETY: `query_headers` has `capacity` entries. Each names one vector, one address, and at most one
+        // control buffer of this batch with its true length; nothing borrows those during the call.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -156,8 +157,9 @@ impl Batch {
         let mut report = SendReport::default();
         while report.sent + report.failed < self.queued {
             let rest = &mut self.reply_headers[report.sent + report.failed..self.queued];
-            // SAFETY: `rest` has the given number of entries. Each was filled by `queue` in this round with one vector,
-            // one address and at most one control buffer of this batch; nothing borrows those during the call.
+            // SAFETY: `rest` has the given number of entries. Each was filled by `queue` in this round with
+            // one vector, one address and at most one control buffer of this batch; nothing borrows those
+            // during the call.
             let count = unsafe {
                 libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as libc::c_uint, 0)
             };
@@ -221,8 +223,8 @@ impl Batch {
 }
 
 /// Turns the control message that tells a datagram's destination into one that makes the reply leave from
-/// there; false if there is none. Both are `in_pktinfo` or `in6_pktinfo`; only the interface is cleared, so that
-/// the reply takes the route to the client, except for link-local addresses, which mean nothing without.
+/// there; false if there is none. Both are `in_pktinfo` or `in6_pktinfo`; only the interface is cleared, so
+/// that the reply takes the route to the client, except for link-local addresses, which mean nothing without.
 fn leave_from_destination(control: &mut [u8; CONTROL_OCTETS], length: usize) -> bool {
     let Some((header, data)) = control.split_at_mut_checked(CONTROL_HEADER_OCTETS) else { return false };
     let [.., a, b, c, d, e, f, g, h] = *header else { return false };

@@ -1,5 +1,5 @@
-//! What the standard library cannot ask of the kernel. The only unsafe code of the project lives here, behind safe
-//! interfaces.
+//! What the standard library cannot ask of the kernel. The only unsafe code of the project lives here, behind
+//! safe interfaces.
 
 #![allow(unsafe_code)]
 

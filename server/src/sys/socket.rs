@@ -10,8 +10,8 @@ use crate::limits;
 
 /// The place of a socket among those that share an address.
 ///
-/// The first one is bound exclusively, so that it fails when anyone else has the address (sockets with `SO_REUSEPORT` would
-/// quietly share it with another server of the same user), and shares it from then on.
+/// The first one is bound exclusively, so that it fails when anyone else has the address (sockets with
+/// `SO_REUSEPORT` would quietly share it with another server of the same user), and shares it from then on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// The first socket of this server on the address.
@@ -78,7 +78,8 @@ pub fn raise_descriptor_limit(wanted: u64) {
     let status = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     if status == 0 && limit.rlim_cur < wanted {
         limit.rlim_cur = wanted.min(limit.rlim_max);
-        // SAFETY: as above. A refusal leaves the limit as it was: fewer connections, each refused and counted.
+        // SAFETY: as above. A refusal leaves the limit as it was: fewer connections, each refused and
+        // counted.
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
     }
 }
@@ -89,8 +90,8 @@ pub fn wake(socket: &UdpSocket) {
     let _ = socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Read);
 }
 
-/// Sends replies without the don't-fragment bit and without trusting path MTU messages, which anyone can forge to
-/// make replies fragment (RFC 8900, 6.1).
+/// Sends replies without the don't-fragment bit and without trusting path MTU messages, which anyone can
+/// forge to make replies fragment (RFC 8900, 6.1).
 fn ignore_path_mtu(socket: &Socket, address: SocketAddr) {
     let (level, option, value) = if address.is_ipv4() {
         (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
@@ -116,8 +117,8 @@ fn set_option(
     value: libc::c_int,
 ) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and the value pointer is to an integer of
-    // the length given that outlives the call.
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and the value pointer is to an
+    // integer of the length given that outlives the call.
     let status =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::TcpLimits;
 
-/// Counts open connections, overall and by network. Touched when a connection opens and closes, never per query.
+/// Counts open connections, overall and by network. Touched when a connection opens and closes, never per
+/// query.
 #[derive(Debug)]
 pub struct Admission {
     limits: TcpLimits,

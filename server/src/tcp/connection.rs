@@ -8,9 +8,9 @@
 //!   closed                                             closed
 //! ```
 //!
-//! Everything that arrived together is taken with one read, answered, and sent with one write. While a client does
-//! not read, nothing more is read from it. Only what the socket did not take at once, and messages that are not
-//! whole yet, are kept in memory of the connection's own.
+//! Everything that arrived together is taken with one read, answered, and sent with one write. While a client
+//! does not read, nothing more is read from it. Only what the socket did not take at once, and messages that
+//! are not whole yet, are kept in memory of the connection's own.
 
 use std::cell::RefCell;
 use std::io;
@@ -122,7 +122,8 @@ impl Connection {
     /// Serves the connection to its end.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> End {
         let mut idle_at = Instant::now() + self.limits.idle;
-        // Armed once and moved only when it fires: a timer that moves with each query costs more than the query.
+        // Armed once and moved only when it fires: a timer that moves with each query costs more than the
+        // query.
         let mut alarm = Box::pin(sleep_until(idle_at));
         loop {
             let is_stopping = tokio::select! {

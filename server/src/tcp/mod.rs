@@ -1,8 +1,8 @@
 //! Answering over TCP (RFC 7766).
 //!
-//! Each TCP worker is a thread with its own single-threaded runtime, listeners and [`Exchange`]: the buffers and the
-//! responder that all its connections take turns with. A connection itself owns little more than its socket,
-//! so that thousands of idle ones cost next to nothing.
+//! Each TCP worker is a thread with its own single-threaded runtime, listeners and [`Exchange`]: the buffers
+//! and the responder that all its connections take turns with. A connection itself owns little more than its
+//! socket, so that thousands of idle ones cost next to nothing.
 
 mod admission;
 mod connection;

@@ -1,7 +1,7 @@
 //! Counters that cost a load and a store.
 //!
-//! Each worker writes its own [`Counters`] and nobody else does, so no cache line is shared between writers and no
-//! atomic read-modify-write is needed. Readers sum the counters of all workers when asked.
+//! Each worker writes its own [`Counters`] and nobody else does, so no cache line is shared between writers
+//! and no atomic read-modify-write is needed. Readers sum the counters of all workers when asked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

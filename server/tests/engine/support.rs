@@ -51,8 +51,8 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// Reads lines of `zone APEX`, or `OWNER [TTL] TYPE DATA`; the TTL is 300 unless given. Lines of the same owner
-    /// and type make one RRset.
+    /// Reads lines of `zone APEX`, or `OWNER [TTL] TYPE DATA`; the TTL is 300 unless given. Lines of the same
+    /// owner and type make one RRset.
     pub fn parse(text: &str) -> Self {
         let mut zones = Self::default();
         let mut rrsets: Vec<(Name, RecordType, u32, Vec<Vec<u8>>)> = Vec::new();
