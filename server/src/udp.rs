@@ -29,7 +29,16 @@ pub struct UdpWorker {
 
 impl UdpWorker {
     /// Answers until told to stop, then answers what had arrived by then.
+    ///
+    /// A panic would be a bug; it costs the batch it happens in and is counted. Ending the worker instead
+    /// would leave a socket that the kernel goes on to give its share of the clients.
     pub fn run(mut self) {
+        while !survive(|| self.serve()) {
+            self.responder.counters().count(Counter::WorkerPanics);
+        }
+    }
+
+    fn serve(&mut self) {
         let mut batch = self.new_batch();
         while !self.stop.load(Ordering::Relaxed) {
             match batch.receive(&self.socket) {
@@ -86,7 +95,28 @@ fn answer_datagram(responder: &mut Responder, datagram: &Datagram<'_>, reply: &m
     }
 }
 
+/// Runs `work`; false if it panicked. What it works on must be whole again when it starts anew: a responder
+/// resets its buffers with each query.
+fn survive(work: impl FnOnce()) -> bool {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    if outcome.is_err() {
+        tracing::error!("a UDP worker panicked and goes on");
+    }
+    outcome.is_ok()
+}
+
 /// The timeout that makes a worker look at its stop flag, or a signal.
 fn is_wake_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::survive;
+
+    #[test]
+    fn a_panic_is_survived_and_told() {
+        assert!(survive(|| {}));
+        assert!(!survive(|| std::panic::resume_unwind(Box::new("a bug"))));
+    }
 }

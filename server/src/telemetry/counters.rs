@@ -56,6 +56,8 @@ pub enum Counter {
     UdpReceiveErrors,
     /// Replies the kernel did not send.
     UdpSendErrors,
+    /// Panics that a UDP worker survived.
+    WorkerPanics,
     /// Connections accepted.
     TcpAccepted,
     /// Connections closed at once because of a limit, overall or for the address.
@@ -72,7 +74,7 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter, in order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::UdpQueries,
         Self::TcpQueries,
         Self::NoError,
@@ -95,6 +97,7 @@ impl Counter {
         Self::DroppedNoRoom,
         Self::UdpReceiveErrors,
         Self::UdpSendErrors,
+        Self::WorkerPanics,
         Self::TcpAccepted,
         Self::TcpRefused,
         Self::TcpIdle,
@@ -128,6 +131,7 @@ impl Counter {
             Self::DroppedNoRoom => "dropped_no_room",
             Self::UdpReceiveErrors => "udp_receive_errors",
             Self::UdpSendErrors => "udp_send_errors",
+            Self::WorkerPanics => "worker_panics",
             Self::TcpAccepted => "tcp_accepted",
             Self::TcpRefused => "tcp_refused",
             Self::TcpIdle => "tcp_idle",
