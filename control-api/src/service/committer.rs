@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use store::{ChangeSet, Store};
+use axum::http::StatusCode;
+use store::{ChangeSet, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use zones::World;
 use zones::snapshot::SnapshotCell;
@@ -29,9 +30,12 @@ use crate::error::ApiError;
 /// Requests that share one write at most: beyond this, waiting for the batch costs more than the disk.
 const BATCH_REQUESTS: usize = 1024;
 
-/// Operations after which a batch is closed, so that an import does not grow without bound with what
-/// follows it.
-const BATCH_OPERATIONS: usize = 100_000;
+/// Operations after which a batch is closed: a request that brings as many, such as an import, is the last
+/// of its batch and is not copied for the sake of later ones.
+const BATCH_OPERATIONS: usize = 20_000;
+
+/// Octets of one change set: what the store takes, less room for its own words.
+const CHANGE_SET_BYTES: usize = (1 << 30) - (1 << 20);
 
 /// A request on its way through the committer.
 pub(crate) trait Job: Send {
@@ -175,8 +179,17 @@ impl Committer {
         self.last_us = around.now_us;
         let finished = job.run(Transaction::new(around, job.actor()));
         if let Some(Finished { layer, effects }) = finished {
-            if !layer.is_empty() {
-                batch.operations += layer.len();
+            if layer.bytes() > CHANGE_SET_BYTES {
+                job.acknowledge(Err(ApiError::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "the change is too large to be stored as a whole",
+                )));
+                return;
+            }
+            batch.operations += layer.len();
+            if layer.len() >= BATCH_OPERATIONS {
+                batch.sets.push(layer.into_change_set());
+            } else if !layer.is_empty() {
                 batch.sets.push(layer.to_change_set());
                 batch.layer.absorb(layer);
             }
@@ -211,6 +224,10 @@ impl Committer {
             match stored {
                 Ok(Ok(revision)) => revision,
                 Ok(Err(error)) => {
+                    // After this one only the next opening of the store tells what is in it.
+                    if matches!(error, StoreError::Failed { .. }) {
+                        self.broken.store(true, Ordering::Release);
+                    }
                     tracing::error!(%error, "a batch of changes could not be stored");
                     return Err(ApiError::unavailable("the change could not be stored"));
                 }

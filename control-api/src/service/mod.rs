@@ -211,9 +211,15 @@ impl Service {
         &self.0.options
     }
 
-    /// Whether changes and queries are served: from the first snapshot until the shutdown.
+    /// Whether queries are served: from the first snapshot until the shutdown.
     pub fn is_ready(&self) -> bool {
-        self.0.ready.load(Ordering::Acquire) && !self.0.broken.load(Ordering::Acquire)
+        self.0.ready.load(Ordering::Acquire)
+    }
+
+    /// Whether changes are taken. Not before a restart once a write has failed in a way that leaves open what
+    /// is on disk; queries go on being answered.
+    pub fn takes_changes(&self) -> bool {
+        self.is_ready() && !self.0.broken.load(Ordering::Acquire)
     }
 
     /// Runs `action` on the committer and answers once what it changed is stored and visible.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use store::{ChangeSet, Store, Table};
+use store::{ChangeSet, Entry, Store, Table};
 
 use crate::error::ApiError;
 
@@ -31,6 +31,12 @@ impl Layer {
     /// How many operations the layer holds.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() + self.cleared.len()
+    }
+
+    /// How many octets of keys and values the layer holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries = self.entries.iter();
+        entries.map(|((_, key), value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
     }
 
     /// Gives a key a value.
@@ -92,14 +98,20 @@ impl Layer {
 
     /// The same changes as a change set for the store.
     pub(crate) fn to_change_set(&self) -> ChangeSet {
+        let layer = Self { entries: self.entries.clone(), cleared: self.cleared.clone() };
+        layer.into_change_set()
+    }
+
+    /// [`Self::to_change_set`] without a copy.
+    pub(crate) fn into_change_set(self) -> ChangeSet {
         let mut set = ChangeSet::new();
-        for (table, prefix) in &self.cleared {
-            set.delete_prefix(*table, prefix.clone());
+        for (table, prefix) in self.cleared {
+            set.delete_prefix(table, prefix);
         }
-        for ((table, key), value) in &self.entries {
+        for ((table, key), value) in self.entries {
             match value {
-                Some(value) => set.put(*table, key.clone(), value.clone()),
-                None => set.delete(*table, key.clone()),
+                Some(value) => set.put(table, key, value),
+                None => set.delete(table, key),
             }
         }
         set
@@ -134,12 +146,7 @@ impl View<'_> {
     }
 
     /// The entries under a prefix in key order. Meant for prefixes with few entries.
-    pub(crate) fn scan(
-        &self,
-        newest: &Layer,
-        table: Table,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ApiError> {
+    pub(crate) fn scan(&self, newest: &Layer, table: Table, prefix: &[u8]) -> Result<Vec<Entry>, ApiError> {
         let mut found = BTreeMap::new();
         for entry in self.store.scan(table, prefix, None) {
             let (key, value) = entry?;

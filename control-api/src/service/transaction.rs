@@ -12,7 +12,7 @@ use filters::{FeedCell, FeedId, MetaKey, MetaValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::Table;
+use store::{Entry, Table};
 use zones::{Change, Name};
 
 use super::ServiceOptions;
@@ -23,6 +23,9 @@ use super::documents::{ActivityAction, ActivityEntry, KeyDoc};
 use super::overlay::{Layer, View};
 use crate::error::ApiError;
 use crate::ids;
+
+/// How long an entry of the activity log is kept: a year, as audits ask for.
+const ACTIVITY_KEPT_US: u64 = 365 * 24 * 3600 * 1_000_000;
 
 /// What a change set does outside the tables, once it is stored.
 #[derive(Default)]
@@ -125,7 +128,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The entries under a prefix. Meant for prefixes with few entries.
-    pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ApiError> {
+    pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<Entry>, ApiError> {
         self.around.view.scan(&self.layer, table, prefix)
     }
 
@@ -176,6 +179,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn finish(mut self) -> Result<Finished, ApiError> {
         self.publish_zones()?;
         let entries = std::mem::take(&mut self.activity);
+        self.forget_old_activity(entries.len())?;
         for (offset_us, mut entry) in (0..).zip(entries) {
             let id = ids::new_object_id(entry.timestamp);
             entry.id = data_encoding::HEXLOWER.encode(&id);
@@ -183,5 +187,20 @@ impl<'a> Transaction<'a> {
             self.put(Table::Activity, key, &entry)?;
         }
         Ok(Finished { layer: self.layer, effects: self.effects })
+    }
+
+    /// Removes entries that are past their time, two for each new one: the log shrinks without ever holding
+    /// anyone up.
+    fn forget_old_activity(&mut self, new_entries: usize) -> Result<(), ApiError> {
+        if new_entries == 0 {
+            return Ok(());
+        }
+        let oldest_us = self.around.now_us.saturating_sub(ACTIVITY_KEPT_US);
+        let newest_key = codec::activity_key(oldest_us, [0xff; 12]);
+        let store = self.around.view.store;
+        for entry in store.scan(Table::Activity, b"", Some(&newest_key)).take(2 * new_entries) {
+            self.layer.delete(Table::Activity, entry?.0);
+        }
+        Ok(())
     }
 }

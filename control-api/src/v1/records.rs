@@ -87,3 +87,79 @@ pub(crate) async fn remove(
     let committed = state.service.commit(&actor, move |transaction| transaction.delete_record(&path)).await?;
     Ok(with_revision(empty(), committed.revision))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use zones::RecordType;
+
+    use crate::testing::TestApi;
+
+    const WWW: &str = "/v1/zones/example.com/www.example.com/A";
+
+    async fn with_zone() -> TestApi {
+        let api = TestApi::new().await;
+        api.done("PUT", "/v1/zones/example.com", json!({"zone": "example.com"})).await;
+        api
+    }
+
+    #[tokio::test]
+    async fn a_record_lives_from_put_to_delete_and_queries_see_each_step() {
+        let api = with_zone().await;
+        let body = json!({
+            "zone": "example.com", "domain": "www.example.com", "type": "A", "ttl": 0,
+            "answers": [{"answer": ["192.0.2.1"]}],
+        });
+        let created = api.call("PUT", "/v1/zones/example.com/WWW.example.com/a", body).await;
+        assert_eq!(created.status, 200, "{}", created.text());
+        assert!(created.text().starts_with("{\"domain\":\"www.example.com\",\"zone\":"));
+        assert_eq!(api.resolve("www.example.com", RecordType::A), ["c0000201"]);
+        assert_eq!(api.get(WWW).await.json(), created.json());
+        let again = api.call("PUT", WWW, json!({"answers": []})).await;
+        assert_eq!((again.status.as_u16(), again.message().as_str()), (400, "record already exists"));
+        let body = json!({"answers": [["192.0.2.1"], ["192.0.2.2"]], "name": "ignored"});
+        let updated = api.done("POST", WWW, body).await;
+        assert_eq!(updated["answers"][0]["id"], created.json()["answers"][0]["id"]);
+        assert_eq!(api.resolve("www.example.com", RecordType::A), ["c0000201", "c0000202"]);
+        let listed = api.get("/v1/zones/example.com").await;
+        let entry = "\"domain\":\"www.example.com\",\"short_answers\":[\"192.0.2.1\",\"192.0.2.2\"]";
+        assert!(listed.text().contains(entry), "{}", listed.text());
+        assert_eq!(api.done("DELETE", WWW, Value::Null).await, json!({}));
+        assert!(api.resolve("www.example.com", RecordType::A).is_empty());
+        let gone = api.get(WWW).await;
+        assert_eq!((gone.status.as_u16(), gone.message().as_str()), (404, "record not found"));
+        assert_eq!(api.call("DELETE", WWW, json!({})).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn the_zone_is_looked_for_before_anything_else() {
+        let api = with_zone().await;
+        for method in ["GET", "PUT", "POST", "DELETE"] {
+            let path = "/v1/zones/absent.test/a..b/NOTYPE";
+            let reply = api.call(method, path, json!("no object")).await;
+            assert_eq!((reply.status.as_u16(), reply.message().as_str()), (404, "zone not found"));
+        }
+    }
+
+    #[tokio::test]
+    async fn types_and_names_that_cannot_be_are_refused() {
+        let api = with_zone().await;
+        let body = json!({"answers": [["x"]]});
+        for (path, part) in [
+            ("/v1/zones/example.com/example.com/ALIAS", "not supported yet"),
+            ("/v1/zones/example.com/example.com/URLFWD", "not supported yet"),
+            ("/v1/zones/example.com/example.com/SOA", "cannot be created"),
+            ("/v1/zones/example.com/example.com/ANY", "cannot be created"),
+            ("/v1/zones/example.com/example.com/NOTYPE", "unknown record type"),
+            ("/v1/zones/example.com/a..example.com/A", "invalid: domain"),
+            ("/v1/zones/example.com/a.example.com./A", "dot"),
+            ("/v1/zones/example.com/a.example.org/A", "not in zone"),
+            ("/v1/zones/example.com/notexample.com/A", "not in zone"),
+        ] {
+            let reply = api.call("PUT", path, body.clone()).await;
+            assert_eq!(reply.status, 400, "{path}");
+            assert!(reply.message().contains(part), "{}", reply.text());
+            assert_eq!(api.get(path).await.status, 404, "{path}");
+        }
+    }
+}

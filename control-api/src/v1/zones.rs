@@ -10,7 +10,7 @@ use crate::ApiState;
 use crate::dto::zone::{ZoneFields, record_summary, zone_object};
 use crate::error::ApiError;
 use crate::http::{JsonObject, Origin, Params, empty, json};
-use crate::service::{Actor, Service};
+use crate::service::{Actor, Committed, Service, Transaction};
 
 /// Zones in one reply when the request names no `limit`, and at most.
 const ZONES_PER_PAGE: usize = 5000;
@@ -147,15 +147,11 @@ pub(crate) async fn view(
 }
 
 /// The reply of a create and of an update: the zone with the first page of its records.
-async fn whole_zone(state: &ApiState, zone: Name) -> Reply {
-    let (object, _) = state
-        .service
-        .read(move |service| {
-            let zone = service.existing_zone(&zone)?;
-            zone_page(service, &zone, None, RECORDS_PER_PAGE)
-        })
-        .await?;
-    Ok(json(&object))
+async fn whole_zone(state: &ApiState, committed: Committed<ZoneDoc>) -> Reply {
+    let Committed { value: zone, revision } = committed;
+    let read = state.service.read(move |service| zone_page(service, &zone, None, RECORDS_PER_PAGE));
+    let (object, _) = read.await?;
+    Ok(with_revision(json(&object), revision))
 }
 
 /// Makes a zone.
@@ -167,10 +163,8 @@ pub(crate) async fn create(
 ) -> Reply {
     let name = new_name("zone", &zone)?;
     let fields = ZoneFields::from_create(&body?.0, &name)?;
-    let created = name.clone();
-    let committed =
-        state.service.commit(&actor, move |transaction| transaction.create_zone(&created, fields)).await?;
-    Ok(with_revision(whole_zone(&state, name).await?, committed.revision))
+    let create = move |transaction: &mut Transaction<'_>| transaction.create_zone(&name, fields);
+    whole_zone(&state, state.service.commit(&actor, create).await?).await
 }
 
 /// Changes the given fields of a zone.
@@ -188,10 +182,8 @@ pub(crate) async fn update(
         return Err(ApiError::bad_request("only a secondary zone can be refreshed"));
     }
     let fields = body.and_then(|body| ZoneFields::from_update(&body.0, &name));
-    let updated = name.clone();
-    let committed =
-        state.service.commit(&actor, move |transaction| transaction.update_zone(&updated, fields)).await?;
-    Ok(with_revision(whole_zone(&state, name).await?, committed.revision))
+    let update = move |transaction: &mut Transaction<'_>| transaction.update_zone(&name, fields);
+    whole_zone(&state, state.service.commit(&actor, update).await?).await
 }
 
 /// Removes a zone.
@@ -203,4 +195,100 @@ pub(crate) async fn remove(
     let name = zone_of_path(&zone)?;
     let committed = state.service.commit(&actor, move |transaction| transaction.delete_zone(&name)).await?;
     Ok(with_revision(empty(), committed.revision))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::TestApi;
+
+    #[tokio::test]
+    async fn a_zone_lives_from_put_to_delete() {
+        let api = TestApi::new().await;
+        let created = api.call("PUT", "/v1/zones/Example.com", json!({"zone": "example.com"})).await;
+        assert_eq!(created.status, 200);
+        assert!(!created.header("x-sextant-revision").is_empty());
+        let text = created.text();
+        assert!(text.ends_with("}\n") && text.contains("\"zone\":\"example.com\""), "{text}");
+        let zone = created.json();
+        assert_eq!(zone["records"].as_array().unwrap().len(), 1);
+        assert_eq!(api.get("/v1/zones/EXAMPLE.COM").await.json(), zone);
+        let updated = api.done("POST", "/v1/zones/example.com", json!({"ttl": 60})).await;
+        assert_eq!(updated["serial"].as_u64(), zone["serial"].as_u64().map(|serial| serial + 1));
+        assert_eq!(updated["records"], zone["records"]);
+        assert_eq!(api.done("DELETE", "/v1/zones/example.com", json!({})).await, json!({}));
+        let gone = api.get("/v1/zones/example.com").await;
+        assert_eq!((gone.status.as_u16(), gone.text()), (404, "{\"message\":\"zone not found\"}\n"));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_a_zone_is_not_found_and_what_cannot_be_one_is_refused() {
+        let api = TestApi::new().await;
+        api.done("PUT", "/v1/zones/example.com", json!({"zone": "example.com"})).await;
+        for path in ["/v1/zones/www.example.com", "/v1/zones/com", "/v1/zones/a..b", "/v1/zones/%C3%BC"] {
+            let reply = api.get(path).await;
+            assert_eq!((reply.status.as_u16(), reply.message().as_str()), (404, "zone not found"), "{path}");
+            assert_eq!(api.call("POST", path, json!("no object")).await.status, 404);
+            assert_eq!(api.call("DELETE", path, json!({})).await.status, 404);
+        }
+        for (path, body, part) in [
+            ("/v1/zones/example.com", json!({"zone": "example.com"}), "zone already exists"),
+            ("/v1/zones/a..b", json!({"zone": "a..b"}), "invalid: zone"),
+            ("/v1/zones/a.test.", json!({"zone": "a.test"}), "dot"),
+            ("/v1/zones/a.test", json!({"zone": "b.test"}), "<obj>.zone"),
+            ("/v1/zones/a.test", json!({}), "<obj>.zone"),
+            ("/v1/zones/a.test", json!(null), "body"),
+            ("/v1/zones/a.test", json!([]), "object"),
+        ] {
+            let reply = api.call("PUT", path, body).await;
+            assert_eq!(reply.status, 400, "{path}");
+            assert!(reply.message().contains(part), "{}", reply.text());
+        }
+        let refresh = api.call("POST", "/v1/zones/example.com?refresh=true", json!(null)).await;
+        assert!(refresh.message().contains("secondary"), "{}", refresh.text());
+    }
+
+    #[tokio::test]
+    async fn the_list_has_no_records_and_comes_in_pages() {
+        let api = TestApi::new().await;
+        for zone in ["a.test", "b.test", "c.test"] {
+            api.done("PUT", &format!("/v1/zones/{zone}"), json!({"zone": zone})).await;
+        }
+        let all = api.get("/v1/zones").await;
+        assert_eq!(all.json().as_array().unwrap().len(), 3);
+        assert!(!all.text().contains("\"records\"") && all.header("link").is_empty());
+        let first = api.get("/v1/zones?limit=2").await;
+        assert_eq!(first.json().as_array().unwrap().len(), 2);
+        let link = "<http://localhost/v1/zones?limit=2&after=b.test>; rel=\"next\"";
+        assert_eq!(first.header("link"), link);
+        let second = api.get("/v1/zones?limit=2&after=b.test").await;
+        assert_eq!(second.json()[0]["zone"], "c.test");
+        assert!(second.header("link").is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_records_of_a_zone_come_in_pages_or_not_at_all() {
+        let api = TestApi::new().await;
+        api.done("PUT", "/v1/zones/a.test", json!({"zone": "a.test"})).await;
+        for host in ["x", "y"] {
+            let path = format!("/v1/zones/a.test/{host}.a.test/A");
+            api.done("PUT", &path, json!({"answers": [{"answer": ["192.0.2.1"]}]})).await;
+        }
+        let without = api.get("/v1/zones/a.test?records=False").await;
+        assert_eq!(without.json().get("records"), None);
+        let first = api.get("/v1/zones/a.test?limit=2").await;
+        let domains = |reply: &crate::testing::Reply| -> Vec<String> {
+            let zone = reply.json();
+            let records = zone["records"].as_array().unwrap().iter();
+            records.map(|record| record["domain"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(domains(&first), ["a.test", "x.a.test"]);
+        let link = first.header("link").to_owned();
+        let next = link.split(['<', '>']).nth(1).unwrap().strip_prefix("http://localhost").unwrap();
+        let second = api.get(next).await;
+        assert_eq!(domains(&second), ["y.a.test"]);
+        assert!(second.header("link").is_empty());
+        assert_eq!(api.get("/v1/zones/a.test?after=x").await.status, 400);
+    }
 }

@@ -26,7 +26,8 @@ impl Store for Stubborn {
     fn commit(&self, sets: &[ChangeSet]) -> Result<u64, StoreError> {
         assert!(!self.panics.load(Ordering::Relaxed), "the disk is upside down");
         if self.fails.load(Ordering::Relaxed) {
-            return Err(StoreError::Failed { reason: "no space".to_owned() });
+            let (path, reason) = ("tables".into(), "no space".to_owned());
+            return Err(StoreError::Tables { path, reason });
         }
         self.writes.lock().unwrap().push(sets.len());
         self.inner.commit(sets)
@@ -179,7 +180,7 @@ fn a_store_that_panics_ends_changes_and_not_queries() {
     assert_refused(fixture.create(host(1), body("192.0.2.1")), 500, "internal error");
     store.panics.store(false, Ordering::Relaxed);
     assert_refused(fixture.create(host(2), body("192.0.2.1")), 503, "until the server is restarted");
-    assert!(!fixture.service.is_ready());
+    assert!(fixture.service.is_ready() && !fixture.service.takes_changes());
     assert_eq!(fixture.dns("example.com", "NS"), rdata(3600, &["ns1.test.", "ns2.test."]));
 }
 
@@ -207,4 +208,20 @@ fn the_log_tells_who_did_what_newest_first() {
     assert_eq!(newest.resource["zone"], "example.com");
     assert_eq!(entries[1].resource_id, record.id.to_string());
     assert!(crate::ids::is_object_id(&newest.id));
+}
+
+#[test]
+fn entries_of_the_log_go_after_a_year() {
+    let fixture = Fixture::with_zone();
+    for ttl in 1..=3 {
+        fixture.update_zone("example.com", json!({"ttl": ttl})).unwrap();
+    }
+    fixture.now_s.fetch_add(364 * 24 * 3600, Ordering::Relaxed);
+    fixture.create_www();
+    assert_eq!(fixture.activity().len(), 5);
+    fixture.now_s.fetch_add(2 * 24 * 3600, Ordering::Relaxed);
+    fixture.update_zone("example.com", json!({"ttl": 4})).unwrap();
+    assert_eq!(fixture.activity().len(), 4);
+    fixture.update_zone("example.com", json!({"ttl": 5})).unwrap();
+    assert_eq!(fixture.activity(), ["update zone", "update zone", "create record"]);
 }
