@@ -128,6 +128,15 @@ pub(crate) struct Committer {
     pub(crate) last_us: u64,
 }
 
+impl Drop for Committer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.broken.store(true, Ordering::Release);
+            tracing::error!("the committer ended with a panic; no changes are taken until a restart");
+        }
+    }
+}
+
 /// A batch before it is stored.
 #[derive(Default)]
 struct Batch {

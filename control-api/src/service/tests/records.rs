@@ -267,3 +267,22 @@ fn the_records_of_a_zone_come_in_pages() {
     assert_eq!(list(None), ["a.example.com", "example.com", "www.example.com"]);
     assert_eq!(list(Some((&zone, RecordType::NS))), ["www.example.com"]);
 }
+
+#[test]
+fn a_record_without_answers_is_kept_and_answers_nothing() {
+    let fixture = Fixture::with_zone();
+    let record = fixture.create(www(), json!({"answers": []})).unwrap();
+    assert_eq!(record.answers, []);
+    assert_ne!(fixture.dns("www.example.com", "A"), rdata(3600, &[]));
+    fixture.update(www(), json!({"answers": ["192.0.2.1"]})).unwrap();
+    assert_eq!(fixture.dns("www.example.com", "A"), rdata(3600, &["192.0.2.1"]));
+}
+
+#[test]
+fn more_answers_than_a_chain_can_choose_among_are_refused() {
+    let fixture = Fixture::with_zone();
+    let answers = vec!["192.0.2.1"; ::zones::limits::MAX_ANSWERS + 1];
+    assert_refused(fixture.create(www(), json!({"answers": answers})), 400, "at most 4096");
+    let filters = vec![json!({"filter": "shuffle"}); 65];
+    assert_refused(fixture.create(www(), json!({"answers": [], "filters": filters})), 400, "at most 64");
+}

@@ -1,5 +1,6 @@
 //! What is there after the process ends, over the store on disk.
 
+use proptest::prelude::*;
 use serde_json::json;
 use store::{JournalStore, Options};
 
@@ -86,4 +87,104 @@ fn an_imported_zone_is_one_change_and_survives() {
     assert_eq!(fixture.dns("h299.example.com", "A"), rdata(60, &["192.0.2.43"]));
     assert_eq!(fixture.dns("example.com", "NS"), rdata(3600, &["ns1.test.", "ns2.test."]));
     assert_eq!(fixture.service.all_records().count(), 301);
+}
+
+const ZONES: [&str; 3] = ["a.test", "b.a.test", "c.test"];
+const OWNERS: [&str; 5] = ["", "x.", "*.x.", "b.", "y.x."];
+const TYPES: [&str; 4] = ["A", "TXT", "CNAME", "NS"];
+
+/// What a client may do: zone, owner and type by their place in the lists above, and a value.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    CreateZone(usize),
+    LinkZone(usize, usize),
+    UpdateZone(usize, u32),
+    DeleteZone(usize),
+    CreateRecord(usize, usize, usize, u8),
+    LinkRecord(usize, usize, usize),
+    UpdateRecord(usize, usize, usize, u8),
+    DeleteRecord(usize, usize, usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (zone, owner, rtype) = (0..ZONES.len(), 0..OWNERS.len(), 0..TYPES.len());
+    let place = (zone.clone(), owner.clone(), rtype);
+    let step = prop_oneof![
+        4 => zone.clone().prop_map(Step::CreateZone),
+        1 => (zone.clone(), zone.clone()).prop_map(|(a, b)| Step::LinkZone(a, b)),
+        1 => (zone.clone(), 1..9u32).prop_map(|(a, ttl)| Step::UpdateZone(a, ttl)),
+        1 => zone.clone().prop_map(Step::DeleteZone),
+        8 => (place.clone(), any::<u8>()).prop_map(|((a, b, c), d)| Step::CreateRecord(a, b, c, d)),
+        2 => (zone.clone(), owner, zone).prop_map(|(a, b, c)| Step::LinkRecord(a, b, c)),
+        3 => (place.clone(), any::<u8>()).prop_map(|((a, b, c), d)| Step::UpdateRecord(a, b, c, d)),
+        2 => place.prop_map(|(a, b, c)| Step::DeleteRecord(a, b, c)),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+fn place(zone: usize, owner: usize, rtype: usize) -> RecordPath {
+    path(ZONES[zone], &format!("{}{}", OWNERS[owner], ZONES[zone]), TYPES[rtype])
+}
+
+fn answers(rtype: usize, value: u8) -> Value {
+    match TYPES[rtype] {
+        "A" => json!({"answers": [format!("192.0.2.{value}")], "ttl": u32::from(value) + 1}),
+        "TXT" => json!({"answers": [[format!("text {value}")]]}),
+        _ => json!({"answers": [format!("n{value}.test")]}),
+    }
+}
+
+/// Does a step; what cannot be is refused, which is as good.
+fn take(fixture: &Fixture, step: Step) {
+    let _refused = match step {
+        Step::CreateZone(zone) => fixture.create_zone(ZONES[zone], json!({})).is_err(),
+        Step::LinkZone(zone, target) => {
+            fixture.create_zone(ZONES[zone], json!({"link": ZONES[target]})).is_err()
+        }
+        Step::UpdateZone(zone, ttl) => fixture.update_zone(ZONES[zone], json!({"ttl": ttl})).is_err(),
+        Step::DeleteZone(zone) => fixture.delete_zone(ZONES[zone]).is_err(),
+        Step::CreateRecord(zone, owner, rtype, value) => {
+            fixture.create(place(zone, owner, rtype), answers(rtype, value)).is_err()
+        }
+        Step::LinkRecord(zone, owner, target) => {
+            let link = format!("x.{}", ZONES[target]);
+            fixture.create(place(zone, owner, 0), json!({"link": link})).is_err()
+        }
+        Step::UpdateRecord(zone, owner, rtype, value) => {
+            fixture.update(place(zone, owner, rtype), answers(rtype, value)).is_err()
+        }
+        Step::DeleteRecord(zone, owner, rtype) => fixture.delete(place(zone, owner, rtype)).is_err(),
+    };
+}
+
+/// Everything that queries can tell about the names of the test, and the serials.
+fn seen(fixture: &Fixture) -> Vec<String> {
+    let mut seen = Vec::new();
+    for zone in ZONES {
+        let snapshot = fixture.service.snapshot().load();
+        let serial = snapshot.zone(&name(zone)).map(|zone| zone.soa().serial);
+        seen.push(format!("{zone} {serial:?}"));
+        for owner in OWNERS.into_iter().chain(["deep.down.x.", "z."]) {
+            for rtype in TYPES {
+                let domain = format!("{owner}{zone}");
+                seen.push(format!("{domain} {rtype} {:?}", fixture.dns(&domain, rtype)));
+            }
+        }
+    }
+    seen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_restart_changes_nothing_that_queries_see(steps in steps()) {
+        let fixture = Fixture::new();
+        for step in steps {
+            take(&fixture, step);
+        }
+        let before = seen(&fixture);
+        let fixture = fixture.reopen();
+        prop_assert_eq!(before, seen(&fixture));
+    }
 }
