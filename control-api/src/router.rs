@@ -1,7 +1,7 @@
 //! Every path the API serves.
 //!
 //! Handlers live beside what they are about; this page is the index. Literal segments win over parameters.
-//! What is not here is answered by [`unserved`](crate::unserved), or with 405 when only the method differs.
+//! What is not here is answered by `unserved`, or with 405 when only the method differs.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
@@ -48,7 +48,7 @@ impl FromRef<ApiState> for Service {
     }
 }
 
-/// The whole API as one service: hand it to [`http::serve`](crate::http::serve).
+/// The whole API as one service: hand it to [`http::serve`](crate::http::serve()).
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
     let (options, imports) = (Arc::new(options), Arc::default());
