@@ -330,7 +330,7 @@ impl Shared {
         let stretch = Stretch { segments: &segments, store_id, after: base, through, gaps: Gaps::Refused };
         stretch.each(|_, payload| {
             loop {
-                let ops = read_ops(payload, limits::ATOMIC_BYTES)?;
+                let ops = read_ops(payload, limits::GROUP_BYTES)?;
                 if ops.is_empty() {
                     return Ok(());
                 }

@@ -18,13 +18,14 @@ pub(crate) const MIN_SEGMENT_BYTES: u64 = 16 << 10;
 /// Longest preallocated journal segment, in bytes: preallocation writes as many zeros.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 256 << 20;
 
-/// Change sets up to this many operations and [`ATOMIC_BYTES`] reach the tables in one atomic batch.
-pub(crate) const ATOMIC_OPS: usize = 4096;
+/// Change sets of the journal are gathered up to this many operations and [`GROUP_BYTES`] before they are
+/// applied together.
+pub(crate) const GROUP_OPS: usize = 4096;
 
-/// See [`ATOMIC_OPS`]. The batch holds a copy of every chunk it touches, so this bounds memory.
-pub(crate) const ATOMIC_BYTES: u64 = 1 << 20;
+/// See [`GROUP_OPS`]. A larger change set is read in pieces.
+pub(crate) const GROUP_BYTES: u64 = 1 << 20;
 
-/// Operations of a larger change set that are sorted and written together: a sort key is some 60 bytes.
+/// Operations that are sorted and written together: sorting takes some 60 bytes for each.
 pub(crate) const PIECE_OPS: usize = 1 << 18;
 
 /// Bytes of a larger change set that are read from disk, sorted and written together.

@@ -9,6 +9,8 @@
 //! 2. the checkpoint, if every block of it is intact;
 //! 3. nothing, if the journal still begins with revision 1.
 //!
+//! After a power cut the tables come last: sled is safe against the end of the process only.
+//!
 //! From any base but the tables, the tables are rebuilt, and the old ones are moved to the folder `damaged`. If
 //! there is no such base, opening is refused, unless loss is accepted; then the base that loses fewest
 //! change sets is taken, and every readable change set behind it is applied.
@@ -28,7 +30,7 @@ use crate::limits::{KEPT_TABLES, MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
 use crate::replay::{Gaps, Stretch};
 use crate::segment::ALIGNMENT;
 use crate::survey::Survey;
-use crate::tables::{BulkLoader, Cursor, Mark, Tables, UNFINISHED};
+use crate::tables::{BulkLoader, Cursor, Mark, Tables, UNFINISHED, wait_for_release};
 use crate::{Op, Options, RecoveryReport, StoreError, Table};
 
 /// Name of the journal's folder.
@@ -227,9 +229,14 @@ impl Recovery<'_> {
 
     /// The usable bases with their revisions, best first.
     fn bases(&self) -> Vec<(Base, u64)> {
-        let tables = self.tables.usable().map(|(_, mark)| (Base::Tables, mark.applied));
+        let (mut best, mut last) = (None, None);
+        if let Some((_, mark)) = self.tables.usable() {
+            let tables = Some((Base::Tables, mark.applied));
+            // A power cut may have left tables that open and yet are wrong.
+            *(if mark.is_suspect() { &mut last } else { &mut best }) = tables;
+        }
         let checkpoint = self.checkpoint.usable().map(|summary| (Base::Checkpoint, summary.revision));
-        tables.into_iter().chain(checkpoint).chain([(Base::Nothing, 0)]).collect()
+        best.into_iter().chain(checkpoint).chain([(Base::Nothing, 0)]).chain(last).collect()
     }
 
     /// How far the journal leads on from a base.
@@ -300,7 +307,10 @@ impl Recovery<'_> {
             Base::Nothing => "the journal".to_owned(),
         };
         if plan.base != Base::Tables && plan.through > 0 {
-            let state = self.tables.describe(|(_, mark)| format!("at change set {}", mark.applied));
+            let state = self.tables.describe(|(_, mark)| match mark.is_suspect() {
+                true => "doubtful, because the machine went down while they were open".to_owned(),
+                false => format!("at change set {}", mark.applied),
+            });
             self.note(format!("the tables are {state}; they are rebuilt from {taken}"));
         }
         if self.survey.damaged || !self.survey.missing(self.first_needed(), plan.through).is_empty() {
@@ -443,6 +453,8 @@ pub(crate) fn retire_tables(dir: &Path, worthless: bool) -> Result<Option<PathBu
     if !Tables::exist(&path) {
         return Ok(None);
     }
+    // What failed may never let go of its files, which does no harm under another name.
+    wait_for_release(&path)?;
     if worthless {
         fs::remove_dir_all(&path).context("remove", &path)?;
         return Ok(None);

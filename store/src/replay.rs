@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::journal::SegmentFile;
-use crate::limits::{ATOMIC_BYTES, ATOMIC_OPS, PIECE_BYTES};
+use crate::limits::{GROUP_BYTES, GROUP_OPS, PIECE_BYTES};
 use crate::segment::{Item, RecordHeader, RecordKind, SegmentReader};
 use crate::tables::Tables;
 use crate::{ChangeSet, Op, StoreError, codec};
@@ -70,12 +70,12 @@ impl Stretch<'_> {
         self.each(|header, payload| {
             count += 1;
             let bytes = u64::from(header.payload_bytes);
-            if bytes > ATOMIC_BYTES {
+            if bytes > GROUP_BYTES {
                 group.apply(tables)?;
                 return apply_large(tables, header.revision, payload);
             }
             let ops = read_ops(payload, u64::MAX)?;
-            if group.bytes + bytes > ATOMIC_BYTES || group.ops + ops.len() > ATOMIC_OPS {
+            if group.bytes + bytes > GROUP_BYTES || group.ops + ops.len() > GROUP_OPS {
                 group.apply(tables)?;
             }
             group.bytes += bytes;

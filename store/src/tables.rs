@@ -2,30 +2,41 @@
 //!
 //! One sled tree holds everything. Its keys are a table's byte followed by a key; its values are chunks
 //! (`chunk.rs`), each holding the entries from its own key up to the key of the next chunk of the same table.
-//! The first chunk of a table is keyed by the table's byte alone. Under byte 0 lives the [`Mark`], which says
-//! which revision the tables are at; it changes in the same batch as the entries.
+//! The first chunk of a table is keyed by the table's byte alone. A second tree holds the [`Mark`], which says
+//! which revision the tables are at.
 //!
-//! A change set too large for one batch is written in pieces between two marks, the first of which says that
-//! the revision is only partly there. Operations are absolute, so doing such a set again mends it.
+//! A group of change sets is written between two marks: the first says that it is there in part, the second
+//! that it is there. sled recovers a prefix of what was written to it, so after a crash the mark is right; and
+//! operations are absolute, so doing a group again that is there in part mends it. sled's own batches would
+//! say the same, but each waits for the disk and holds a copy of all it touches: with them a commit costs
+//! several times as much.
+//!
+//! sled skips some damage to its files without a word when it opens them. So the mark also holds a digest: the
+//! sum of the hashes of all chunks, which every write adjusts, and which opening computes anew.
 //!
 //! sled is not trusted: a damaged file can make it panic as well as err, so every call is guarded and both
 //! become [`StoreError::Tables`]. Nothing here has to survive: the journal is the truth.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use sled::IVec;
 
 use crate::changes::Changes;
 use crate::chunk::{ChunkBuilder, ChunkReader, MAX_CHUNK_BYTES, TARGET_CHUNK_BYTES, entry_bytes};
-use crate::limits::{ATOMIC_BYTES, ATOMIC_OPS, PIECE_OPS};
-use crate::{ChangeSet, Op, StoreError, Table, codec};
+use crate::files::Context;
+use crate::limits::PIECE_OPS;
+use crate::{ChangeSet, Op, StoreError, Table};
 
-/// Where the mark is kept: no table has byte 0.
-const MARK_KEY: &[u8] = &[0, b'm'];
+/// Name of the tree with the mark, and the mark's key in it.
+const MARK: &[u8] = b"mark";
 
 /// First byte of the mark.
 const MARK_FORMAT: u8 = 1;
@@ -44,14 +55,25 @@ pub(crate) struct Mark {
     pub pending: u64,
     /// The store was closed in order and `applied` was the last revision of its journal.
     pub clean: bool,
+    /// Which start of the machine the mark was written in.
+    pub boot: u64,
+    /// Sum of the hashes of all chunks, unless something is pending.
+    pub digest: u64,
 }
 
 impl Mark {
+    /// Whether the machine went down while the tables were open. sled does not promise to survive that.
+    pub(crate) fn is_suspect(&self) -> bool {
+        !self.clean && self.boot != boot()
+    }
+
     fn to_bytes(self) -> Vec<u8> {
         let mut bytes = vec![MARK_FORMAT];
         bytes.extend(self.store_id.to_le_bytes());
         bytes.extend(self.applied.to_le_bytes());
         bytes.extend(self.pending.to_le_bytes());
+        bytes.extend(self.boot.to_le_bytes());
+        bytes.extend(self.digest.to_le_bytes());
         bytes.push(u8::from(self.clean));
         bytes
     }
@@ -61,64 +83,99 @@ impl Mark {
         let (store_id, rest) = rest.split_first_chunk()?;
         let (applied, rest) = rest.split_first_chunk()?;
         let (pending, rest) = rest.split_first_chunk()?;
+        let (boot, rest) = rest.split_first_chunk()?;
+        let (digest, rest) = rest.split_first_chunk()?;
         let [clean @ (0 | 1)] = rest else { return None };
         Some(Self {
             store_id: u64::from_le_bytes(*store_id),
             applied: u64::from_le_bytes(*applied),
             pending: u64::from_le_bytes(*pending),
             clean: *clean == 1,
+            boot: u64::from_le_bytes(*boot),
+            digest: u64::from_le_bytes(*digest),
         })
     }
 }
 
 /// The tables of one store.
 pub(crate) struct Tables {
-    /// `None` only while dropping.
-    db: Option<sled::Db>,
+    /// `None` only while opening and dropping.
+    trees: Option<Trees>,
     path: PathBuf,
     store_id: u64,
+    /// Sum of the hashes of all chunks; only the one writer changes it.
+    digest: AtomicU64,
     /// While set, every mark says that the tables are unfinished.
     building: AtomicBool,
 }
 
-/// Where written chunks go.
-enum Sink {
-    /// Into one batch that takes effect at once.
-    Batch(sled::Batch),
-    /// Straight into the tree.
-    Tree,
+/// What sled gave us.
+struct Trees {
+    db: sled::Db,
+    marks: sled::Tree,
 }
 
 impl Tables {
-    /// Opens existing tables and reads their mark.
+    /// Opens existing tables, reads their mark and checks that they hold what it says.
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<(Self, Mark), StoreError> {
-        let mut tables = Self::open_db(path, cache_bytes, 0)?;
-        let mark = tables.guarded(|db| db.get(MARK_KEY))?;
+        let mut tables = Self::open_trees(path, cache_bytes, 0)?;
+        let mark = tables.guarded(|trees| trees.marks.get(MARK))?;
         let mark = mark
             .and_then(|bytes| Mark::from_bytes(&bytes))
             .ok_or_else(|| tables.failed("they do not say which revision they are at"))?;
         tables.store_id = mark.store_id;
+        let digest = tables.compute_digest()?;
+        tables.digest.store(digest, Ordering::Relaxed);
+        if mark.pending == 0 && mark.digest != digest {
+            return Err(tables.failed("they do not hold what was written to them"));
+        }
         Ok((tables, mark))
     }
 
     /// Makes empty tables, unfinished until [`Tables::finish_building`].
     pub(crate) fn create(path: &Path, cache_bytes: u64, store_id: u64) -> Result<Self, StoreError> {
-        let tables = Self::open_db(path, cache_bytes, store_id)?;
+        let tables = Self::open_trees(path, cache_bytes, store_id)?;
         tables.building.store(true, Ordering::Relaxed);
         tables.set_mark(0, 0, false)?;
         Ok(tables)
     }
 
-    fn open_db(path: &Path, cache_bytes: u64, store_id: u64) -> Result<Self, StoreError> {
-        let mut tables = Self { db: None, path: path.to_owned(), store_id, building: AtomicBool::new(false) };
+    fn open_trees(path: &Path, cache_bytes: u64, store_id: u64) -> Result<Self, StoreError> {
+        if !wait_for_release(path)? {
+            return Err(StoreError::DirInUse { dir: path.to_owned() });
+        }
+        let mut tables = Self {
+            trees: None,
+            path: path.to_owned(),
+            store_id,
+            digest: AtomicU64::new(0),
+            building: AtomicBool::new(false),
+        };
         let config = sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-        tables.db = Some(match opened {
-            Ok(Ok(db)) => db,
+        let open = || {
+            let db = config.open()?;
+            let marks = db.open_tree(MARK)?;
+            Ok(Trees { db, marks })
+        };
+        tables.trees = Some(match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(Ok(trees)) => trees,
+            Ok(Err(sled::Error::Io(source))) if is_full(&source) => {
+                return Err(StoreError::Io { action: "open", path: path.to_owned(), source });
+            }
             Ok(Err(error)) => return Err(tables.failed(error)),
             Err(panic) => return Err(tables.failed(panic_text(panic.as_ref()))),
         });
         Ok(tables)
+    }
+
+    /// Adds up the hashes of all chunks.
+    fn compute_digest(&self) -> Result<u64, StoreError> {
+        self.guarded(|trees| {
+            trees.db.iter().try_fold(0u64, |digest, chunk| {
+                let (lower, bytes) = chunk?;
+                Ok(digest.wrapping_add(chunk_hash(&lower, &bytes)))
+            })
+        })
     }
 
     /// Whether there is a folder of tables at all.
@@ -181,7 +238,7 @@ impl Tables {
 
     /// The chunk that holds, or would hold, the entry of this place.
     fn chunk_at(&self, place: &[u8]) -> Result<Chunk, StoreError> {
-        let found = self.guarded(|db| db.range(..=place).next_back().transpose())?;
+        let found = self.guarded(|trees| trees.db.range(..=place).next_back().transpose())?;
         Ok(match found {
             Some((lower, bytes)) if lower.first() == place.first() => {
                 Chunk { lower: lower.to_vec(), bytes: Some(bytes) }
@@ -193,7 +250,7 @@ impl Tables {
     /// The chunk behind the one with this key, in the same table.
     fn chunk_after(&self, lower: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
         let range = (Bound::Excluded(lower), Bound::Unbounded);
-        let next = self.guarded(|db| db.range::<&[u8], _>(range).next().transpose())?;
+        let next = self.guarded(|trees| trees.db.range::<&[u8], _>(range).next().transpose())?;
         Ok(next.filter(|(next, _)| next.first() == lower.first()))
     }
 
@@ -205,37 +262,34 @@ impl Tables {
 
     /// Applies change sets, the last of which has revision `last`.
     pub(crate) fn apply(&self, sets: &[ChangeSet], last: u64) -> Result<(), StoreError> {
+        self.begin(last.saturating_sub(sets.len() as u64), last)?;
         let ops = || sets.iter().flat_map(|set| &set.ops);
-        let bytes: u64 = ops().map(codec::encoded_bytes).sum();
-        if bytes > ATOMIC_BYTES || ops().count() > ATOMIC_OPS {
-            let before = last.saturating_sub(sets.len() as u64);
-            self.begin(before, last)?;
-            for set in sets {
-                self.apply_piece(&set.ops)?;
-            }
-            return self.set_mark(last, 0, false);
+        if ops().take(PIECE_OPS + 1).count() <= PIECE_OPS {
+            self.write(Changes::collect(ops()))?;
+        } else {
+            sets.iter().try_for_each(|set| self.apply_piece(&set.ops))?;
         }
-        let mut sink = Sink::Batch(sled::Batch::default());
-        self.write(Changes::collect(ops()), &mut sink)?;
-        let Sink::Batch(mut batch) = sink else { return Ok(()) };
-        batch.insert(MARK_KEY, self.mark(last, 0, false).to_bytes());
-        self.guarded(|db| db.apply_batch(batch))
+        self.set_mark(last, 0, false)
     }
 
-    /// Announces that operations of the change sets up to `pending` follow in pieces.
+    /// Announces that operations of the change sets up to `pending` follow.
     pub(crate) fn begin(&self, applied: u64, pending: u64) -> Result<(), StoreError> {
         self.set_mark(applied, pending, false)
     }
 
-    /// Applies some operations of an announced change set.
+    /// Applies operations of an announced change set.
     pub(crate) fn apply_piece(&self, ops: &[Op]) -> Result<(), StoreError> {
-        ops.chunks(PIECE_OPS).try_for_each(|piece| self.write(Changes::collect(piece), &mut Sink::Tree))
+        ops.chunks(PIECE_OPS).try_for_each(|piece| self.write(Changes::collect(piece)))
     }
 
     /// Says which revision the tables are at.
     pub(crate) fn set_mark(&self, applied: u64, pending: u64, clean: bool) -> Result<(), StoreError> {
-        let mark = self.mark(applied, pending, clean);
-        self.guarded(|db| db.insert(MARK_KEY, mark.to_bytes())).map(drop)
+        self.write_mark(self.mark(applied, pending, clean))
+    }
+
+    /// Writes a mark of any content.
+    pub(crate) fn write_mark(&self, mark: Mark) -> Result<(), StoreError> {
+        self.guarded(|trees| trees.marks.insert(MARK, mark.to_bytes())).map(drop)
     }
 
     /// Ends a rebuild: from here on the tables can be relied on.
@@ -249,16 +303,17 @@ impl Tables {
     ///
     /// This survives the end of the process but not a power cut; sled offers no more.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        self.guarded(|db| db.flush()).map(drop)
+        self.guarded(|trees| trees.db.flush()).map(drop)
     }
 
     fn mark(&self, applied: u64, pending: u64, clean: bool) -> Mark {
         let pending = if self.building.load(Ordering::Relaxed) { UNFINISHED } else { pending };
-        Mark { store_id: self.store_id, applied, pending, clean }
+        let digest = self.digest.load(Ordering::Relaxed);
+        Mark { store_id: self.store_id, applied, pending, clean, boot: boot(), digest }
     }
 
     /// Rewrites every chunk that the changes touch.
-    fn write(&self, changes: Changes<'_>, sink: &mut Sink) -> Result<(), StoreError> {
+    fn write(&self, changes: Changes<'_>) -> Result<(), StoreError> {
         let mut changes = changes.into_sweep();
         while let Some(start) = changes.next_place() {
             let chunk = self.chunk_at(&start)?;
@@ -275,20 +330,15 @@ impl Tables {
                 kept.push((key.to_vec(), value));
             }
             let merged = changes.merge_chunk(chunk.lower[0], &kept, upper.as_deref());
-            self.write_chunk(&chunk, &merged, sink)?;
+            self.write_chunk(&chunk, &merged)?;
         }
         Ok(())
     }
 
     /// Replaces a chunk by as many as its entries need.
-    fn write_chunk(
-        &self,
-        old: &Chunk,
-        entries: &[(&[u8], &[u8])],
-        sink: &mut Sink,
-    ) -> Result<(), StoreError> {
+    fn write_chunk(&self, old: &Chunk, entries: &[(&[u8], &[u8])]) -> Result<(), StoreError> {
         if entries.is_empty() {
-            return if old.bytes.is_some() { self.remove_chunk(&old.lower, sink) } else { Ok(()) };
+            return self.replace_chunk(&old.lower, old.bytes.as_deref(), None);
         }
         let total: usize = entries.iter().map(|(key, value)| entry_bytes(key, value)).sum();
         let pieces = if total <= MAX_CHUNK_BYTES { 1 } else { total.div_ceil(TARGET_CHUNK_BYTES) };
@@ -301,40 +351,37 @@ impl Tables {
                 Some(_) => {
                     let mut lower = vec![old.lower[0]];
                     lower.extend_from_slice(piece[0].0);
-                    self.put_chunk(lower, builder.finish(), sink)?;
+                    self.replace_chunk(&lower, None, Some(builder.finish()))?;
                 }
             }
         }
         // Readers find every entry at all times, because the chunk that shrinks is written last.
-        first.map_or(Ok(()), |bytes| self.put_chunk(old.lower.clone(), bytes, sink))
+        self.replace_chunk(&old.lower, old.bytes.as_deref(), first)
     }
 
-    fn put_chunk(&self, lower: Vec<u8>, bytes: Vec<u8>, sink: &mut Sink) -> Result<(), StoreError> {
-        match sink {
-            Sink::Batch(batch) => {
-                batch.insert(lower, bytes);
-                Ok(())
-            }
-            Sink::Tree => self.guarded(|db| db.insert(lower, bytes)).map(drop),
-        }
-    }
-
-    fn remove_chunk(&self, lower: &[u8], sink: &mut Sink) -> Result<(), StoreError> {
-        match sink {
-            Sink::Batch(batch) => {
-                batch.remove(lower);
-                Ok(())
-            }
-            Sink::Tree => self.guarded(|db| db.remove(lower)).map(drop),
+    /// Puts or removes a chunk, and keeps the digest.
+    fn replace_chunk(
+        &self,
+        lower: &[u8],
+        old: Option<&[u8]>,
+        new: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let hash = |bytes| chunk_hash(lower, bytes);
+        let change = new.as_deref().map_or(0, hash).wrapping_sub(old.map_or(0, hash));
+        self.digest.fetch_add(change, Ordering::Relaxed);
+        match (old, new) {
+            (_, Some(bytes)) => self.guarded(|trees| trees.db.insert(lower, bytes)).map(drop),
+            (Some(_), None) => self.guarded(|trees| trees.db.remove(lower)).map(drop),
+            (None, None) => Ok(()),
         }
     }
 
     // --- guarding ---
 
     /// Calls sled, turning its errors and its panics into ours.
-    fn guarded<T>(&self, call: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, StoreError> {
-        let Some(db) = &self.db else { return Err(self.failed("they are closed")) };
-        match catch_unwind(AssertUnwindSafe(|| call(db))) {
+    fn guarded<T>(&self, call: impl FnOnce(&Trees) -> sled::Result<T>) -> Result<T, StoreError> {
+        let Some(trees) = &self.trees else { return Err(self.failed("they are closed")) };
+        match catch_unwind(AssertUnwindSafe(|| call(trees))) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(sled::Error::Io(source))) if is_full(&source) => {
                 Err(StoreError::Io { action: "write", path: self.path.clone(), source })
@@ -351,9 +398,9 @@ impl Tables {
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        let db = self.db.take();
+        let trees = self.trees.take();
         // sled flushes when it is dropped, which can fail like any other of its calls.
-        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| drop(trees))).is_err() {
             tracing::warn!(path = %self.path.display(), "the tables could not be closed");
         }
     }
@@ -432,8 +479,29 @@ impl<'a> BulkLoader<'a> {
         }
         self.bytes = 0;
         let chunk = std::mem::replace(&mut self.builder, ChunkBuilder::new()).finish();
-        self.tables.put_chunk(std::mem::take(&mut self.lower), chunk, &mut Sink::Tree)
+        self.tables.replace_chunk(&self.lower, None, Some(chunk))
     }
+}
+
+/// The hash of a chunk under its key: enough to notice accidents.
+fn chunk_hash(lower: &[u8], bytes: &[u8]) -> u64 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(lower);
+    hasher.update(bytes);
+    // Spread over 64 bits (the finalizer of SplitMix64), so that sums of hashes differ like hashes do.
+    let mut hash = u64::from(hasher.finalize()) | (bytes.len() as u64) << 32;
+    hash = (hash ^ hash >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ hash >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ hash >> 31
+}
+
+/// A number for the current start of the machine; 0 where the system does not tell.
+fn boot() -> u64 {
+    static BOOT: OnceLock<u64> = OnceLock::new();
+    *BOOT.get_or_init(|| {
+        let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.iter().fold(0, |number: u64, byte| number.wrapping_mul(31).wrapping_add(u64::from(*byte)))
+    })
 }
 
 /// The key in the tree of a key in a table.
@@ -463,10 +531,31 @@ fn split<'e, 'a>(
     })
 }
 
+/// Waits until nobody has the tables open; returns whether that came about.
+///
+/// sled's threads keep its file open, and locked, for a moment after the tables were dropped.
+pub(crate) fn wait_for_release(path: &Path) -> Result<bool, StoreError> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(1);
+    let path = path.join("db");
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        opened => opened.context("open", &path)?,
+    };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error).context("lock", &path),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(false),
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        }
+    }
+}
+
 /// Whether a full disk is the reason: then the tables are not damaged, only behind.
-fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded)
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// What a panic said.

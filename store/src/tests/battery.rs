@@ -15,7 +15,7 @@ macro_rules! battery {
         }
         mod journal_store {
             $(#[test] fn $test() {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = super::scratch();
                 super::$test(&super::open(dir.path()).0);
             })*
         }

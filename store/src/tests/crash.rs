@@ -47,7 +47,7 @@ fn every_acknowledged_change_set_survives_kill_9() {
     const ROUNDS: u64 = 8;
     let seed = 0x5eed;
     let mut rng = StdRng::seed_from_u64(seed);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let mut acknowledged = 0;
     for round in 0..ROUNDS {
         let mut child = Command::new(std::env::current_exe().unwrap())

@@ -21,14 +21,13 @@ enum End {
 
 /// A store with a checkpoint, two segments that do not reach back to the first revision, and tables.
 fn prepare(end: End) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 60);
     store.checkpoint().unwrap();
     commit_numbered(&store, REVISIONS - 60);
     if end == End::Killed {
-        store.shared().flush().unwrap();
-        return copy_of(dir.path());
+        return killed(&store, dir.path());
     }
     store.close().unwrap();
     dir
@@ -130,8 +129,8 @@ fn any_fault_in_the_checkpoint_is_made_good() {
 
 #[test]
 fn any_fault_in_the_tables_is_made_good() {
-    try_faults(End::Closed, "tables", 25, expect_everything);
-    try_faults(End::Killed, "tables", 25, expect_everything);
+    try_faults(End::Closed, "tables", 20, expect_everything);
+    try_faults(End::Killed, "tables", 20, expect_everything);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::journal::Faults;
 
 #[test]
 fn a_failed_write_stores_nothing_and_the_next_one_works() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 3);
     store.shared().set_faults(Faults { writes_before_failure: Some(0), ..Faults::default() });
@@ -15,16 +15,16 @@ fn a_failed_write_stores_nothing_and_the_next_one_works() {
     assert_eq!(store.revision(), 3);
     assert_eq!(contents(&store), numbered_contents(3));
     // Neither a crash right now nor one after another commit brings the failed change sets back.
-    let (crashed, report) = open(copy_of(dir.path()).path());
+    let (crashed, report) = open(killed(&store, dir.path()).path());
     assert_eq!((contents(&crashed), report.notes), (numbered_contents(3), vec![]));
     commit_numbered(&store, 2);
-    let (crashed, report) = open(copy_of(dir.path()).path());
+    let (crashed, report) = open(killed(&store, dir.path()).path());
     assert_eq!((contents(&crashed), report.notes), (numbered_contents(5), vec![]));
 }
 
 #[test]
 fn a_large_change_set_that_fails_half_way_leaves_no_trace() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 3);
     let mut large = ChangeSet::new();
@@ -34,7 +34,7 @@ fn a_large_change_set_that_fails_half_way_leaves_no_trace() {
     assert_eq!(contents(&store), numbered_contents(3));
     commit_numbered(&store, 30);
     assert_eq!(store.commit(&[large]).unwrap(), 34);
-    let (crashed, report) = open(copy_of(dir.path()).path());
+    let (crashed, report) = open(killed(&store, dir.path()).path());
     assert_eq!(report.notes, Vec::<String>::new());
     assert_eq!(contents(&crashed).len(), numbered_contents(33).len() + 40);
 }
@@ -45,7 +45,7 @@ fn an_unconfirmed_write_stops_all_further_commits() {
         Faults { sync_fails: true, ..Faults::default() },
         Faults { writes_before_failure: Some(0), undo_fails: true, ..Faults::default() },
     ] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let (store, _) = open(dir.path());
         commit_numbered(&store, 3);
         store.shared().set_faults(faults);

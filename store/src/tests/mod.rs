@@ -27,6 +27,11 @@ fn accepting_loss() -> Options {
     Options { accept_loss: true, ..options() }
 }
 
+/// A folder in memory where there is one: killing a process loses nothing of it either, and it is fast.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 fn open(dir: &Path) -> (JournalStore, RecoveryReport) {
     JournalStore::open(dir, options()).unwrap()
 }
@@ -74,11 +79,33 @@ fn numbered_contents(count: u64) -> Contents {
     all
 }
 
-/// Copies a folder as it is on disk, which is what a killed process leaves behind.
+/// A copy of a folder in which nothing is being written.
 fn copy_of(dir: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = scratch();
     copy_into(dir, copy.path());
     copy
+}
+
+/// A copy of the tables of an open store, brought up to date.
+fn flushed_tables(store: &JournalStore, dir: &Path) -> TempDir {
+    store.shared().flush().unwrap();
+    copy_of(&dir.join("tables"))
+}
+
+/// A copy of the folder of an open store with other tables: what a killed process leaves behind.
+fn with_tables(dir: &Path, tables: &Path) -> TempDir {
+    let copy = scratch();
+    copy_into(&dir.join("journal"), &copy.path().join("journal"));
+    if dir.join("checkpoint").exists() {
+        fs::copy(dir.join("checkpoint"), copy.path().join("checkpoint")).unwrap();
+    }
+    copy_into(tables, &copy.path().join("tables"));
+    copy
+}
+
+/// What a process that is killed now would leave behind.
+fn killed(store: &JournalStore, dir: &Path) -> TempDir {
+    with_tables(dir, flushed_tables(store, dir).path())
 }
 
 fn copy_into(from: &Path, to: &Path) {

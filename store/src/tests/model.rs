@@ -13,7 +13,9 @@ enum Step {
     Checkpoint,
     /// Close in order and open again.
     Reopen,
-    /// Open what a killed process would have left.
+    /// Let the tables on disk catch up.
+    Flush,
+    /// Open what a killed process would have left, with the tables as they were last flushed.
     Crash,
 }
 
@@ -42,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => sets.prop_map(Step::Commit),
         1 => Just(Step::Checkpoint),
         1 => Just(Step::Reopen),
+        1 => Just(Step::Flush),
         1 => Just(Step::Crash),
     ]
 }
@@ -52,14 +55,19 @@ proptest! {
     #[test]
     fn the_store_on_disk_is_the_store_in_memory(steps in vec(step(), 1..40)) {
         let model = MemoryStore::new();
-        let mut dir = tempfile::tempdir().unwrap();
+        let mut dir = scratch();
         let mut store = open(dir.path()).0;
+        let mut flushed = flushed_tables(&store, dir.path());
         for step in steps {
             match step {
                 Step::Commit(sets) => {
                     prop_assert_eq!(store.commit(&sets).unwrap(), model.commit(&sets).unwrap());
                 }
-                Step::Checkpoint => store.checkpoint().unwrap(),
+                Step::Checkpoint => {
+                    store.checkpoint().unwrap();
+                    flushed = flushed_tables(&store, dir.path());
+                }
+                Step::Flush => flushed = flushed_tables(&store, dir.path()),
                 Step::Reopen => {
                     store.close().unwrap();
                     let report;
@@ -67,12 +75,13 @@ proptest! {
                     prop_assert_eq!(report, RecoveryReport { revision: model.revision(), ..Default::default() });
                 }
                 Step::Crash => {
-                    let copy = copy_of(dir.path());
+                    let crashed = with_tables(dir.path(), flushed.path());
                     drop(store);
-                    dir = copy;
+                    dir = crashed;
                     let report;
                     (store, report) = open(dir.path());
                     prop_assert_eq!(report.notes, Vec::<String>::new());
+                    flushed = flushed_tables(&store, dir.path());
                 }
             }
             prop_assert_eq!(store.revision(), model.revision());

@@ -8,25 +8,21 @@ use super::*;
 
 /// A folder as a killed process leaves it: change sets 1 to 40, a checkpoint at 20 if wanted, tables at 30.
 fn crashed(checkpoint: bool) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 20);
     if checkpoint {
         store.checkpoint().unwrap();
     }
     commit_numbered(&store, 10);
-    store.shared().flush().unwrap();
-    let tables = copy_of(&dir.path().join("tables"));
+    let tables = flushed_tables(&store, dir.path());
     commit_numbered(&store, 10);
-    let copy = copy_of(dir.path());
-    fs::remove_dir_all(copy.path().join("tables")).unwrap();
-    copy_into(tables.path(), &copy.path().join("tables"));
-    copy
+    with_tables(dir.path(), tables.path())
 }
 
 /// A folder that was closed in order, with change sets 1 to 40 and a checkpoint at 20.
 fn closed() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 20);
     store.checkpoint().unwrap();
@@ -101,7 +97,7 @@ fn expect_refusal(dir: &Path, lost: u64) -> String {
 
 #[test]
 fn a_second_opening_is_refused_until_the_first_is_closed() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     assert!(matches!(JournalStore::open(dir.path(), options()), Err(StoreError::DirInUse { .. })));
     drop(store);
@@ -162,6 +158,33 @@ fn tables_whose_building_was_interrupted_are_built_again() {
 }
 
 #[test]
+fn tables_that_were_open_when_the_machine_went_down_are_rebuilt() {
+    let dir = crashed(true);
+    let path = dir.path().join("tables");
+    let (tables, mark) = crate::tables::Tables::open(&path, 1 << 20).unwrap();
+    tables.write_mark(crate::tables::Mark { boot: mark.boot ^ 1, ..mark }).unwrap();
+    drop(tables);
+    expect_all(dir.path(), "the machine went down");
+    // Closed in order, they are believed.
+    let (tables, mark) = crate::tables::Tables::open(&path, 1 << 20).unwrap();
+    tables.write_mark(crate::tables::Mark { boot: mark.boot ^ 1, clean: true, ..mark }).unwrap();
+    drop(tables);
+    assert_eq!(open(dir.path()).1.notes, Vec::<String>::new());
+}
+
+#[test]
+fn tables_that_lost_a_write_without_noticing_are_rebuilt() {
+    let dir = crashed(true);
+    let (tables, mark) = crate::tables::Tables::open(&dir.path().join("tables"), 1 << 20).unwrap();
+    let mut set = ChangeSet::new();
+    set.put(Table::Zones, "stale", "1");
+    tables.apply(&[set], mark.applied).unwrap();
+    tables.write_mark(mark).unwrap();
+    drop(tables);
+    expect_all(dir.path(), "do not hold what was written");
+}
+
+#[test]
 fn only_the_last_few_damaged_tables_are_kept() {
     let dir = crashed(true);
     for _ in 0..4 {
@@ -213,10 +236,10 @@ fn a_torn_tail_is_cut_off() {
 
 #[test]
 fn a_torn_group_is_cut_from_its_first_gap_on() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 5);
-    let before = copy_of(dir.path());
+    let before = killed(&store, dir.path());
     let large = |i: u8| {
         let mut set = ChangeSet::new();
         set.put(Table::Jobs, [i], vec![i; 2000]);
@@ -336,7 +359,7 @@ fn a_checkpoint_alone_is_refused_and_can_be_accepted() {
 
 #[test]
 fn a_missing_segment_is_a_loss_like_a_damaged_one() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 120);
     store.close().unwrap();
@@ -379,7 +402,7 @@ fn damage_inside_a_checkpoint_is_found_while_the_tables_still_have_everything() 
 
 #[test]
 fn with_tables_and_checkpoint_gone_the_rest_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 80);
     store.checkpoint().unwrap();
@@ -417,7 +440,7 @@ fn a_newer_format_is_refused_and_left_alone() {
 
 #[test]
 fn a_stored_value_that_looks_like_a_record_is_never_taken_for_one() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     let forged = crate::segment::RecordHeader {
         kind: crate::segment::RecordKind::ChangeSet,
@@ -444,7 +467,7 @@ fn a_stored_value_that_looks_like_a_record_is_never_taken_for_one() {
 
 #[test]
 fn checkpoints_shorten_the_journal_and_nothing_is_lost() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     for round in 1..=4 {
         commit_numbered(&store, 100);
@@ -461,14 +484,14 @@ fn checkpoints_shorten_the_journal_and_nothing_is_lost() {
 
 #[test]
 fn a_checkpoint_beside_commits_adds_up_to_one_revision() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path());
     commit_numbered(&store, 50);
     std::thread::scope(|scope| {
         scope.spawn(|| commit_numbered(&store, 300));
         (0..6).for_each(|_| store.checkpoint().unwrap());
     });
-    let copy = copy_of(dir.path());
+    let copy = killed(&store, dir.path());
     fs::remove_dir_all(copy.path().join("tables")).unwrap();
     let (restored, _) = open(copy.path());
     assert_eq!(contents(&restored), numbered_contents(350));
