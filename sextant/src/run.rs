@@ -6,7 +6,7 @@
 
 use std::{
     fmt::{self, Write as _},
-    io::{self, Write as _},
+    io::{self, IsTerminal, Write as _},
     net::{SocketAddr, TcpListener},
     path::Path,
     sync::Arc,
@@ -65,7 +65,8 @@ pub fn run(config: &Config) -> Result<(), Failure> {
 fn start_logging(filter: &str) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .map_err(|error| anyhow!("log: {filter:?} is not a level or filter ({error}); one of error, warn, info, debug, trace"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colors = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colors).init();
     Ok(())
 }
 
