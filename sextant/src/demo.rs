@@ -96,11 +96,15 @@ pub async fn load(router: &Router, key: &str, addresses: Addresses, shown_key: &
 }
 
 async fn create(api: &Api<'_>) -> Result<()> {
-    let source = api.put("/v1/data/sources", &json!({"name": "demo monitor", "sourcetype": "nsone_v1", "config": {}})).await?;
+    let source = api
+        .put("/v1/data/sources", &json!({"name": "demo monitor", "sourcetype": "nsone_v1", "config": {}}))
+        .await?;
     let source = source["id"].as_str().context("a source has an id")?.to_owned();
     let mut feeds = Vec::new();
     for label in ["primary", "standby"] {
-        let feed = api.put(&format!("/v1/data/feeds/{source}"), &json!({"name": label, "config": {"label": label}})).await?;
+        let feed = api
+            .put(&format!("/v1/data/feeds/{source}"), &json!({"name": label, "config": {"label": label}}))
+            .await?;
         feeds.push(feed["id"].clone());
     }
     api.call(Method::POST, &format!("/v1/feed/{source}"), &json!({"up": true})).await?;
@@ -150,7 +154,9 @@ async fn create(api: &Api<'_>) -> Result<()> {
 fn guide(Addresses { dns, api }: Addresses, key: &str, source: &str) -> String {
     let ask = format!("dig @{} -p {} +short", dns.ip(), dns.port());
     let push = |up: bool| {
-        format!("curl -H \"X-NSONE-Key: {key}\" -d '{{\"primary\":{{\"up\":{up}}}}}' http://{api}/v1/feed/{source}")
+        format!(
+            "curl -H \"X-NSONE-Key: {key}\" -d '{{\"primary\":{{\"up\":{up}}}}}' http://{api}/v1/feed/{source}"
+        )
     };
     let mut text = String::from("The demo zone demo.test is loaded.\n\n  Geography (EDNS Client Subnet):\n");
     for (subnet, answer, why) in CLIENTS {

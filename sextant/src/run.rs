@@ -63,8 +63,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
 }
 
 fn start_logging(filter: &str) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| anyhow!("log: {filter:?} is not a level or filter ({error}); one of error, warn, info, debug, trace"))?;
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+        anyhow!("log: {filter:?} is not a level or filter ({error}); one of error, warn, info, debug, trace")
+    })?;
     let colors = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colors).init();
     Ok(())
@@ -163,9 +164,14 @@ fn metrics_writer(dns: &Arc<RunningServer>) -> MetricsWriter {
         let mut text = String::new();
         for (counter, count) in dns.counters().iter() {
             let name = counter.name();
-            let _ = writeln!(text, "# TYPE sextant_dns_{name}_total counter\nsextant_dns_{name}_total {count}");
+            let _ =
+                writeln!(text, "# TYPE sextant_dns_{name}_total counter\nsextant_dns_{name}_total {count}");
         }
-        let _ = writeln!(text, "# TYPE sextant_dns_tcp_open gauge\nsextant_dns_tcp_open {}", dns.open_connections());
+        let _ = writeln!(
+            text,
+            "# TYPE sextant_dns_tcp_open gauge\nsextant_dns_tcp_open {}",
+            dns.open_connections()
+        );
         text
     })
 }
@@ -201,13 +207,17 @@ async fn guide(started: &Started, config: &Config, router: &Router) -> Result<St
     if let AdminKey::Made { secret, path } = &started.admin_key {
         writeln!(text, "\n  Admin key, shown this once and kept in {}: {secret}", path.display())?;
     }
-    let shown_key = if key_file.exists() { format!("$(cat {})", key_file.display()) } else { "$KEY".to_owned() };
+    let shown_key =
+        if key_file.exists() { format!("$(cat {})", key_file.display()) } else { "$KEY".to_owned() };
     let dns = *started.dns.local_addrs().first().context("no address to answer DNS on")?;
 
     writeln!(text, "\nTry:")?;
     let curl = format!("curl -H \"X-NSONE-Key: {shown_key}\"");
     writeln!(text, "  {curl} -X PUT http://{api}/v1/zones/example.test -d '{{\"zone\":\"example.test\"}}'")?;
-    writeln!(text, "  {curl} -X PUT http://{api}/v1/zones/example.test/www.example.test/A -d '{{\"zone\":\"example.test\",\"domain\":\"www.example.test\",\"type\":\"A\",\"answers\":[{{\"answer\":[\"192.0.2.1\"]}}]}}'")?;
+    writeln!(
+        text,
+        "  {curl} -X PUT http://{api}/v1/zones/example.test/www.example.test/A -d '{{\"zone\":\"example.test\",\"domain\":\"www.example.test\",\"type\":\"A\",\"answers\":[{{\"answer\":[\"192.0.2.1\"]}}]}}'"
+    )?;
     writeln!(text, "  dig @{} -p {} www.example.test A", dns.ip(), dns.port())?;
     if config.demo {
         let key = demo_key(started, config, &key_file)?;
@@ -223,9 +233,9 @@ fn demo_key(started: &Started, config: &Config, key_file: &Path) -> Result<Strin
     match (&started.admin_key, &config.admin_key) {
         (AdminKey::Made { secret, .. }, _) => Ok(secret.clone()),
         (_, Some(given)) => Ok(given.clone()),
-        (_, None) => std::fs::read_to_string(key_file)
-            .map(|key| key.trim().to_owned())
-            .map_err(|_| anyhow!("demo: the admin key is needed, as --admin-key or in {}", key_file.display())),
+        (_, None) => std::fs::read_to_string(key_file).map(|key| key.trim().to_owned()).map_err(|_| {
+            anyhow!("demo: the admin key is needed, as --admin-key or in {}", key_file.display())
+        }),
     }
 }
 

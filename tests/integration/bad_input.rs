@@ -25,7 +25,10 @@ fn wrong_records_are_refused_by_name_of_the_field() {
         (json!({"answers": answers(&good), "ttl": "soon"}), "ttl"),
         (json!({"answers": answers(&good), "filters": [{"filter": "teleport", "config": {}}]}), "teleport"),
         (json!({"answers": answers(&good), "filters": [{"filter": "up", "config": {"maybe": 1}}]}), "maybe"),
-        (json!({"answers": answers(&good), "filters": [{"filter": "select_first_n", "config": {"N": "many"}}]}), "N"),
+        (
+            json!({"answers": answers(&good), "filters": [{"filter": "select_first_n", "config": {"N": "many"}}]}),
+            "N",
+        ),
         (json!({"answers": answers(&good), "filters": null}), "filters"),
         (json!({"answers": answers(&good), "meta": {"colour": "red"}}), "colour"),
         (json!({"answers": answers(&good), "meta": {"latitude": 91}}), "latitude"),
@@ -55,11 +58,17 @@ fn what_exists_or_does_not_is_said_in_the_words_that_clients_compare() {
         let reply = reply.unwrap();
         (reply.status, reply.message().to_owned())
     };
-    assert_eq!(said(api.put("/v1/zones/example.test", &json!({"zone": "example.test"}))), (400, "zone already exists".into()));
+    assert_eq!(
+        said(api.put("/v1/zones/example.test", &json!({"zone": "example.test"}))),
+        (400, "zone already exists".into())
+    );
     assert_eq!(said(api.put(RECORD, &body)), (400, "record already exists".into()));
     assert_eq!(said(api.get("/v1/zones/missing.test")), (404, "zone not found".into()));
     assert_eq!(said(api.delete("/v1/zones/missing.test")), (404, "zone not found".into()));
-    assert_eq!(said(api.put("/v1/zones/missing.test/www.missing.test/A", &json!({"wrong": true}))), (404, "zone not found".into()));
+    assert_eq!(
+        said(api.put("/v1/zones/missing.test/www.missing.test/A", &json!({"wrong": true}))),
+        (404, "zone not found".into())
+    );
     assert_eq!(said(api.get("/v1/zones/example.test/no.example.test/A")), (404, "record not found".into()));
     assert_eq!(said(api.with_key("nope").get("/v1/no/such/path")), (401, "Unauthorized".into()));
     assert_eq!(api.get("/v1/no/such/path").unwrap().status, 404);
@@ -72,7 +81,11 @@ fn names_that_do_not_fit_together_are_refused() {
     let api = world.server.api();
     world.plain("example.test", "www.example.test", "A", &[json!(["192.0.2.1"])]);
     let put = |domain: &str, rtype: &str, rdata: Value| {
-        api.put(&format!("/v1/zones/example.test/{domain}/{rtype}"), &json!({"zone": "example.test", "domain": domain, "type": rtype, "answers": answers(&rdata)})).unwrap()
+        api.put(
+            &format!("/v1/zones/example.test/{domain}/{rtype}"),
+            &json!({"zone": "example.test", "domain": domain, "type": rtype, "answers": answers(&rdata)}),
+        )
+        .unwrap()
     };
     for (domain, rtype, rdata, named) in [
         ("www.example.org", "A", json!(["192.0.2.1"]), "www.example.org"),
@@ -87,7 +100,12 @@ fn names_that_do_not_fit_together_are_refused() {
         assert_eq!(reply.status, 400, "{domain} {rtype}: {reply:?}");
         assert!(reply.message().contains(named), "{domain} {rtype}: {}", reply.message());
     }
-    let secondary = api.put("/v1/zones/second.test", &json!({"zone": "second.test", "secondary": {"enabled": true, "primary_ip": "192.0.2.1"}})).unwrap();
+    let secondary = api
+        .put(
+            "/v1/zones/second.test",
+            &json!({"zone": "second.test", "secondary": {"enabled": true, "primary_ip": "192.0.2.1"}}),
+        )
+        .unwrap();
     assert_eq!(secondary.status, 400, "{secondary:?}");
     assert!(secondary.message().contains("secondary"), "{}", secondary.message());
     assert_eq!(api.get("/v1/zones/second.test").unwrap().status, 404);

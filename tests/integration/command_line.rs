@@ -123,9 +123,6 @@ fn the_admin_key_given_later_does_not_replace_the_first() {
     assert_eq!(again.api().get("/v1/zones").unwrap().status, 200);
     drop(again);
     // The harness's own flag comes first, so this run asks for another key on the same folder.
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sextant"))
-        .args(["--help"])
-        .output()
-        .unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sextant")).args(["--help"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("first start only"));
 }

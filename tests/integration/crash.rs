@@ -40,7 +40,11 @@ fn a_kill_in_the_middle_of_writes_loses_nothing_acknowledged() {
     let acknowledged = acknowledged.lock().unwrap();
     assert!(acknowledged.len() >= 200);
     for (owner, writer) in acknowledged.iter() {
-        assert_eq!(server.ask(owner, RecordType::A).unwrap().answers(), [format!("A 192.0.2.{writer}")], "{owner}");
+        assert_eq!(
+            server.ask(owner, RecordType::A).unwrap().answers(),
+            [format!("A 192.0.2.{writer}")],
+            "{owner}"
+        );
         assert_eq!(server.api().get(&format!("/v1/zones/example.test/{owner}/A")).unwrap().status, 200);
     }
     assert_eq!(server.terminate().unwrap().code(), Some(0));

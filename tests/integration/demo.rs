@@ -13,7 +13,9 @@ fn the_printed_lines_work() {
     assert!(digs.len() >= 5, "{printed}");
     let mut places = Vec::new();
     for line in digs.iter().filter(|line| line.contains("+subnet=")) {
-        let word = |prefix: &str| line.split_whitespace().find_map(|word| word.strip_prefix(prefix)).map(str::to_owned);
+        let word = |prefix: &str| {
+            line.split_whitespace().find_map(|word| word.strip_prefix(prefix)).map(str::to_owned)
+        };
         let name = line.split_whitespace().find(|word| word.ends_with(".test")).unwrap();
         let reply = server.ask_for(name, RecordType::A, &word("+subnet=").unwrap()).unwrap();
         let expected = line.split("# ").nth(1).unwrap().split(':').next().unwrap().to_owned();

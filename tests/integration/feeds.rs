@@ -9,7 +9,9 @@ use crate::{World, launch};
 fn source(world: &World) -> (String, String, String) {
     let api = world.server.api();
     let text = |value: &Value| value["id"].as_str().unwrap().to_owned();
-    let source = api.put("/v1/data/sources", &json!({"name": "mine", "sourcetype": "nsone_v1", "config": {}})).unwrap();
+    let source = api
+        .put("/v1/data/sources", &json!({"name": "mine", "sourcetype": "nsone_v1", "config": {}}))
+        .unwrap();
     assert_eq!(source.status, 200, "{source:?}");
     let id = text(&source.body);
     assert_eq!(id.len(), 32);
@@ -48,7 +50,8 @@ fn a_push_is_seen_by_the_next_query() {
     assert_eq!(ask().len(), 2, "nobody is known to be up, so the filter is bypassed");
     for round in 0..20 {
         let up = round % 2 == 0;
-        let reply = api.post(&path, &json!({"a": {"up": up}, "b": {"up": !up}, "unknown": {"up": true}})).unwrap();
+        let reply =
+            api.post(&path, &json!({"a": {"up": up}, "b": {"up": !up}, "unknown": {"up": true}})).unwrap();
         assert_eq!((reply.status, reply.body), (200, json!({})));
         assert_eq!(ask(), [if up { "A 192.0.2.1" } else { "A 192.0.2.2" }]);
     }
@@ -73,12 +76,19 @@ fn a_push_raises_no_serial() {
 fn pushed_values_survive_a_crash() {
     let world = World::with_zone("example.test");
     let (source, a, _) = steered(&world);
-    world.server.api().post(&format!("/v1/feed/{source}"), &json!({"a": {"up": false}, "b": {"up": true}})).unwrap();
+    world
+        .server
+        .api()
+        .post(&format!("/v1/feed/{source}"), &json!({"a": {"up": false}, "b": {"up": true}}))
+        .unwrap();
     let folder = world.folder;
     world.server.kill().unwrap();
     let server = launch(&folder).start().unwrap();
     assert_eq!(server.ask("www.example.test", RecordType::A).unwrap().answers(), ["A 192.0.2.2"]);
-    assert_eq!(server.api().get(&format!("/v1/data/feeds/{source}/{a}")).unwrap().body["data"], json!({"up": false}));
+    assert_eq!(
+        server.api().get(&format!("/v1/data/feeds/{source}/{a}")).unwrap().body["data"],
+        json!({"up": false})
+    );
 }
 
 #[test]
@@ -99,7 +109,10 @@ fn a_wrong_push_is_refused_and_changes_nothing() {
         assert!(reply.message().contains(named), "{body}: {}", reply.message());
         assert_eq!(world.server.ask("www.example.test", RecordType::A).unwrap().answers(), ["A 192.0.2.1"]);
     }
-    assert_eq!(api.post("/v1/feed/00000000000000000000000000000000", &json!({"up": true})).unwrap().status, 404);
+    assert_eq!(
+        api.post("/v1/feed/00000000000000000000000000000000", &json!({"up": true})).unwrap().status,
+        404
+    );
 }
 
 #[test]

@@ -31,12 +31,26 @@ fn an_imported_zone_is_answered_with_our_name_servers() {
     let ask = |name: &str, rtype| world.server.ask(name, rtype).unwrap();
     assert_eq!(ask("www.example.test", RecordType::A).answers(), ["A 192.0.2.1", "A 192.0.2.2"]);
     assert_eq!(ask("www.example.test", RecordType::A).message.answers[0].ttl, 300);
-    assert_eq!(ask("example.test", RecordType::NS).answers(), ["NS ns1.sextant.internal.", "NS ns2.sextant.internal."]);
+    assert_eq!(
+        ask("example.test", RecordType::NS).answers(),
+        ["NS ns1.sextant.internal.", "NS ns2.sextant.internal."]
+    );
     assert_eq!(ask("example.test", RecordType::MX).additionals(), ["A 192.0.2.25"]);
     assert_eq!(ask("any.wild.example.test", RecordType::TXT).message.answers.len(), 1);
     let zone = world.server.api().get("/v1/zones/example.test").unwrap().body;
-    assert_eq!((&zone["refresh"], &zone["retry"], &zone["expiry"]), (&json!(7200), &json!(900), &json!(1_209_600)));
-    assert!(world.server.api().import("example.test", "", FILE).unwrap().message().contains("zone already exists"));
+    assert_eq!(
+        (&zone["refresh"], &zone["retry"], &zone["expiry"]),
+        (&json!(7200), &json!(900), &json!(1_209_600))
+    );
+    assert!(
+        world
+            .server
+            .api()
+            .import("example.test", "", FILE)
+            .unwrap()
+            .message()
+            .contains("zone already exists")
+    );
 }
 
 #[test]
@@ -69,6 +83,9 @@ fn an_asynchronous_import_is_followed_through_its_job() {
         std::thread::yield_now();
     };
     assert_eq!(finished["response_code"], json!(200), "{finished}");
-    assert_eq!(world.server.ask("h4321.big.test", RecordType::A).unwrap().answers(), [format!("A 192.0.2.{}", 4_321 % 250)]);
+    assert_eq!(
+        world.server.ask("h4321.big.test", RecordType::A).unwrap().answers(),
+        [format!("A 192.0.2.{}", 4_321 % 250)]
+    );
     assert_eq!(api.get("/v1/import/zonefile/aaaaaaaaaaaaaaaaaaaa").unwrap().status, 404);
 }

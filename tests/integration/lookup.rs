@@ -1,15 +1,17 @@
 //! RFC 1034 and its friends, seen over DNS.
 
 use hickory_proto::{op::ResponseCode, rr::RecordType};
-use sextant_tests::{Question, exchange_tcp, exchange_udp};
 use serde_json::json;
+use sextant_tests::{Question, exchange_tcp, exchange_udp};
 
 use crate::World;
 
 /// A zone with one of everything.
 fn world() -> World {
     let world = World::with_zone("example.test");
-    let plain = |domain: &str, rtype: &str, answer| world.plain("example.test", &format!("{domain}.example.test"), rtype, &[answer]);
+    let plain = |domain: &str, rtype: &str, answer| {
+        world.plain("example.test", &format!("{domain}.example.test"), rtype, &[answer])
+    };
     plain("www", "A", json!(["192.0.2.1"]));
     plain("a.b.c", "A", json!(["192.0.2.2"]));
     plain("alias", "CNAME", json!(["second.example.test"]));
@@ -22,7 +24,11 @@ fn world() -> World {
     plain("host.wild", "TXT", json!(["mine"]));
     plain("old", "DNAME", json!(["example.test"]));
     plain("child", "NS", json!(["ns.child.example.test"]));
-    plain("child", "DS", json!([1, 13, 2, "d2abde240d7cd3ee6b4b28c54df034b97983a1d16e8a410e4561cb106618e971"]));
+    plain(
+        "child",
+        "DS",
+        json!([1, 13, 2, "d2abde240d7cd3ee6b4b28c54df034b97983a1d16e8a410e4561cb106618e971"]),
+    );
     plain("ns.child", "A", json!(["192.0.2.4"]));
     world
 }
@@ -31,21 +37,30 @@ fn world() -> World {
 fn cname_chains_are_followed_inside_our_zones() {
     let world = world();
     let reply = world.server.ask("alias.example.test", RecordType::A).unwrap();
-    assert_eq!(reply.answers_in_order(), ["CNAME second.example.test.", "CNAME www.example.test.", "A 192.0.2.1"]);
+    assert_eq!(
+        reply.answers_in_order(),
+        ["CNAME second.example.test.", "CNAME www.example.test.", "A 192.0.2.1"]
+    );
     world.server.api().put("/v1/zones/other.test", &json!({"zone": "other.test"})).unwrap();
     world.plain("other.test", "www.other.test", "CNAME", &[json!(["www.example.test"])]);
     let across = world.server.ask("www.other.test", RecordType::A).unwrap();
     assert_eq!(across.answers_in_order(), ["CNAME www.example.test.", "A 192.0.2.1"]);
     assert_eq!(world.server.ask("alias.example.test", RecordType::CNAME).unwrap().answers().len(), 1);
     let foreign = world.server.ask("foreign.example.test", RecordType::A).unwrap();
-    assert_eq!((foreign.rcode(), foreign.answers()), (ResponseCode::NoError, vec!["CNAME www.example.org.".to_owned()]));
+    assert_eq!(
+        (foreign.rcode(), foreign.answers()),
+        (ResponseCode::NoError, vec!["CNAME www.example.org.".to_owned()])
+    );
 }
 
 #[test]
 fn a_cname_to_a_missing_name_says_so() {
     // RFC 6604, 3: the response code is that of the last name of the chain.
     let reply = world().server.ask("dangling.example.test", RecordType::A).unwrap();
-    assert_eq!((reply.rcode(), reply.answers().len(), reply.authorities().len()), (ResponseCode::NXDomain, 1, 1));
+    assert_eq!(
+        (reply.rcode(), reply.answers().len(), reply.authorities().len()),
+        (ResponseCode::NXDomain, 1, 1)
+    );
 }
 
 #[test]
@@ -87,7 +102,10 @@ fn wildcards_cover_what_does_not_exist() {
     let covered = ask("x.y.wild.example.test");
     assert_eq!(covered.answers(), ["A 192.0.2.3"]);
     assert_eq!(covered.message.answers[0].name.to_ascii(), "x.y.wild.example.test.");
-    assert_eq!((ask("host.wild.example.test").rcode(), ask("host.wild.example.test").answers().len()), (ResponseCode::NoError, 0));
+    assert_eq!(
+        (ask("host.wild.example.test").rcode(), ask("host.wild.example.test").answers().len()),
+        (ResponseCode::NoError, 0)
+    );
     assert_eq!(ask("x.host.wild.example.test").rcode(), ResponseCode::NXDomain);
     assert_eq!(ask("*.wild.example.test").answers(), ["A 192.0.2.3"]);
 }
@@ -109,7 +127,11 @@ fn names_below_a_cut_are_referred_with_glue_and_ds_stays_with_the_parent() {
     assert_eq!(referral.rcode(), ResponseCode::NoError);
     assert!(!referral.message.authoritative);
     assert!(referral.answers().is_empty());
-    assert!(referral.authorities().contains(&"NS ns.child.example.test.".to_owned()), "{:?}", referral.authorities());
+    assert!(
+        referral.authorities().contains(&"NS ns.child.example.test.".to_owned()),
+        "{:?}",
+        referral.authorities()
+    );
     assert_eq!(referral.additionals(), ["A 192.0.2.4"]);
     let ds = world.server.ask("child.example.test", RecordType::DS).unwrap();
     assert!(ds.message.authoritative);
@@ -136,7 +158,8 @@ fn what_does_not_fit_is_truncated_over_udp_and_whole_over_tcp() {
         assert!(reply.octets <= limit, "{payload:?}: {}", reply.octets);
         assert_eq!(reply.message.edns.is_some(), payload.is_some());
     }
-    let whole = exchange_tcp(world.server.dns(), &[Question::new("many.example.test", RecordType::A)]).unwrap();
+    let whole =
+        exchange_tcp(world.server.dns(), &[Question::new("many.example.test", RecordType::A)]).unwrap();
     assert_eq!(whole[0].answers().len(), 200);
     assert!(!whole[0].message.truncation);
 }
@@ -145,7 +168,8 @@ fn what_does_not_fit_is_truncated_over_udp_and_whole_over_tcp() {
 fn tcp_answers_everything_that_was_pipelined() {
     let world = world();
     let names = ["www.example.test", "alias.example.test", "nothing.example.test", "www.child.example.test"];
-    let questions: Vec<_> = names.iter().cycle().take(400).map(|name| Question::new(name, RecordType::A)).collect();
+    let questions: Vec<_> =
+        names.iter().cycle().take(400).map(|name| Question::new(name, RecordType::A)).collect();
     let replies = exchange_tcp(world.server.dns(), &questions).unwrap();
     assert_eq!(replies.len(), 400);
     for (question, reply) in questions.iter().zip(&replies) {

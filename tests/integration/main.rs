@@ -11,8 +11,8 @@ mod lookup;
 mod steering;
 mod zones;
 
-use sextant_tests::{Launch, Server};
 use serde_json::{Value, json};
+use sextant_tests::{Launch, Server};
 use tempfile::TempDir;
 
 /// A server over an empty folder of its own; the folder goes when this goes.
@@ -31,7 +31,8 @@ impl World {
     /// A server that already serves `zone`.
     fn with_zone(zone: &str) -> Self {
         let world = Self::start();
-        let reply = world.server.api().put(&format!("/v1/zones/{zone}"), &json!({"zone": zone})).expect("a reply");
+        let reply =
+            world.server.api().put(&format!("/v1/zones/{zone}"), &json!({"zone": zone})).expect("a reply");
         assert_eq!(reply.status, 200, "{reply:?}");
         world
     }
@@ -42,7 +43,8 @@ impl World {
         for (key, value) in body.as_object().expect("a body is an object") {
             whole[key] = value.clone();
         }
-        let reply = self.server.api().put(&format!("/v1/zones/{zone}/{domain}/{rtype}"), &whole).expect("a reply");
+        let reply =
+            self.server.api().put(&format!("/v1/zones/{zone}/{domain}/{rtype}"), &whole).expect("a reply");
         assert_eq!(reply.status, 200, "{domain} {rtype}: {reply:?}");
         reply.body
     }

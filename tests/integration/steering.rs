@@ -1,8 +1,8 @@
 //! Filter chains, seen over DNS.
 
 use hickory_proto::rr::RecordType;
-use sextant_tests::{Question, exchange_tcp};
 use serde_json::json;
+use sextant_tests::{Question, exchange_tcp};
 
 use crate::World;
 
@@ -56,7 +56,11 @@ fn geotarget_regional_and_latlong_sort_by_distance() {
     world.record("example.test", "point.example.test", "A", &by_point);
     for owner in ["regional.example.test", "point.example.test"] {
         for (subnet, expected) in [(IN_NL, "A 192.0.2.1"), (IN_BR, "A 192.0.2.2"), (IN_JP, "A 192.0.2.3")] {
-            assert_eq!(world.server.ask_for(owner, RecordType::A, subnet).unwrap().answers(), [expected], "{owner} {subnet}");
+            assert_eq!(
+                world.server.ask_for(owner, RecordType::A, subnet).unwrap().answers(),
+                [expected],
+                "{owner} {subnet}"
+            );
         }
     }
 }
@@ -116,7 +120,10 @@ fn metadata_comes_from_the_answer_then_its_region_then_the_record() {
         "filters": [{"filter": "up", "config": {}}],
     });
     world.record("example.test", "www.example.test", "A", &body);
-    assert_eq!(world.server.ask("www.example.test", RecordType::A).unwrap().answers(), ["A 192.0.2.1", "A 192.0.2.3"]);
+    assert_eq!(
+        world.server.ask("www.example.test", RecordType::A).unwrap().answers(),
+        ["A 192.0.2.1", "A 192.0.2.3"]
+    );
 }
 
 #[test]
@@ -134,7 +141,10 @@ fn a_record_that_ignores_the_client_subnet_says_scope_zero() {
         assert_eq!(reply.scope(), Some(0), "{owner}");
         assert_eq!(reply.answers().len(), 1);
     }
-    assert_eq!(world.server.ask_for("www.example.test", RecordType::A, IN_BR).unwrap().answers(), ["A 192.0.2.1"]);
+    assert_eq!(
+        world.server.ask_for("www.example.test", RecordType::A, IN_BR).unwrap().answers(),
+        ["A 192.0.2.1"]
+    );
 }
 
 #[test]

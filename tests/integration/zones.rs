@@ -32,7 +32,10 @@ fn every_write_is_seen_by_the_next_query() {
     world.plain("example.test", "www.example.test", "A", &[json!(["192.0.2.1"])]);
     let path = "/v1/zones/example.test/www.example.test/A";
     for last in 2..30 {
-        assert_eq!(world.server.ask("www.example.test", RecordType::A).unwrap().answers(), [format!("A 192.0.2.{}", last - 1)]);
+        assert_eq!(
+            world.server.ask("www.example.test", RecordType::A).unwrap().answers(),
+            [format!("A 192.0.2.{}", last - 1)]
+        );
         let reply = api.post(path, &json!({"answers": [{"answer": [format!("192.0.2.{last}")]}]})).unwrap();
         assert_eq!(reply.status, 200, "{reply:?}");
     }
@@ -61,9 +64,17 @@ fn a_linked_zone_answers_with_its_targets_records_under_its_own_name() {
     let world = World::with_zone("example.test");
     world.plain("example.test", "www.example.test", "A", &[json!(["192.0.2.1"])]);
     let api = world.server.api();
-    assert_eq!(api.put("/v1/zones/linked.test", &json!({"zone": "linked.test", "link": "example.test"})).unwrap().status, 200);
+    assert_eq!(
+        api.put("/v1/zones/linked.test", &json!({"zone": "linked.test", "link": "example.test"}))
+            .unwrap()
+            .status,
+        200
+    );
     assert_eq!(world.server.ask("www.linked.test", RecordType::A).unwrap().answers(), ["A 192.0.2.1"]);
-    assert_eq!(world.server.ask("linked.test", RecordType::SOA).unwrap().message.answers[0].name.to_ascii(), "linked.test.");
+    assert_eq!(
+        world.server.ask("linked.test", RecordType::SOA).unwrap().message.answers[0].name.to_ascii(),
+        "linked.test."
+    );
     world.plain("example.test", "new.example.test", "TXT", &[json!(["later"])]);
     assert_eq!(world.server.ask("new.linked.test", RecordType::TXT).unwrap().answers().len(), 1);
     assert_eq!(api.post("/v1/zones/linked.test", &json!({"ttl": 60})).unwrap().status, 400);
@@ -81,7 +92,8 @@ fn a_linked_record_follows_its_target_in_another_zone() {
     world.plain("example.test", "www.example.test", "A", &[json!(["192.0.2.1"])]);
     world.record("other.test", "other.test", "A", &json!({"link": "www.example.test", "answers": []}));
     assert_eq!(world.server.ask("other.test", RecordType::A).unwrap().answers(), ["A 192.0.2.1"]);
-    api.post("/v1/zones/example.test/www.example.test/A", &json!({"answers": [{"answer": ["192.0.2.2"]}]})).unwrap();
+    api.post("/v1/zones/example.test/www.example.test/A", &json!({"answers": [{"answer": ["192.0.2.2"]}]}))
+        .unwrap();
     assert_eq!(world.server.ask("other.test", RecordType::A).unwrap().answers(), ["A 192.0.2.2"]);
 }
 
@@ -110,7 +122,10 @@ fn everything_is_there_after_a_restart() {
     let server = launch(&folder).start().unwrap();
     assert_eq!(server.api().get("/v1/zones/example.test/www.example.test/A").unwrap(), before);
     assert_eq!(server.api().get("/v1/zones/example.test").unwrap(), zone_before);
-    assert_eq!(server.ask("www.example.test", RecordType::A).unwrap().answers(), ["A 192.0.2.1", "A 192.0.2.2"]);
+    assert_eq!(
+        server.ask("www.example.test", RecordType::A).unwrap().answers(),
+        ["A 192.0.2.1", "A 192.0.2.2"]
+    );
 }
 
 #[test]
@@ -120,8 +135,16 @@ fn equal_rdata_in_one_record_goes_out_once() {
     world.plain("example.test", "plain.example.test", "A", &twice);
     assert_eq!(world.server.ask("plain.example.test", RecordType::A).unwrap().answers().len(), 2);
     let answers: Vec<_> = twice.iter().map(|answer| json!({"answer": answer})).collect();
-    world.record("example.test", "chain.example.test", "A", &json!({"answers": answers, "filters": [{"filter": "shuffle", "config": {}}]}));
-    assert_eq!(world.server.ask("chain.example.test", RecordType::A).unwrap().answers(), ["A 192.0.2.1", "A 192.0.2.2"]);
+    world.record(
+        "example.test",
+        "chain.example.test",
+        "A",
+        &json!({"answers": answers, "filters": [{"filter": "shuffle", "config": {}}]}),
+    );
+    assert_eq!(
+        world.server.ask("chain.example.test", RecordType::A).unwrap().answers(),
+        ["A 192.0.2.1", "A 192.0.2.2"]
+    );
 }
 
 #[test]
@@ -161,8 +184,18 @@ fn every_record_type_is_served_as_it_was_sent() {
         let stored = world.plain("example.test", &owner, rtype, std::slice::from_ref(&answer));
         assert_eq!(stored["answers"][0]["answer"], answer, "{rtype} is echoed as sent");
         let code = match rtype {
-            "AFSDB" => 18, "APL" => 42, "CSYNC" => 62, "DHCID" => 49, "DNAME" => 39, "GPOS" => 27, "IPSECKEY" => 45,
-            "RP" => 17, "SPF" => 99, "URI" => 256, "SMIMEA" => 53, "TYPE65400" => 65400,
+            "AFSDB" => 18,
+            "APL" => 42,
+            "CSYNC" => 62,
+            "DHCID" => 49,
+            "DNAME" => 39,
+            "GPOS" => 27,
+            "IPSECKEY" => 45,
+            "RP" => 17,
+            "SPF" => 99,
+            "URI" => 256,
+            "SMIMEA" => 53,
+            "TYPE65400" => 65400,
             known => known.parse::<RecordType>().map(u16::from).unwrap(),
         };
         let reply = world.server.ask(&owner, RecordType::from(code)).unwrap();
@@ -176,7 +209,16 @@ fn the_catalogs_name_what_works() {
     let world = World::start();
     let api = world.server.api();
     let filters = api.get("/v1/filtertypes").unwrap().body;
-    for name in ["up", "shed_load", "weighted_shuffle", "geotarget_country", "geotarget_regional", "geotarget_latlong", "select_first_n", "shuffle"] {
+    for name in [
+        "up",
+        "shed_load",
+        "weighted_shuffle",
+        "geotarget_country",
+        "geotarget_regional",
+        "geotarget_latlong",
+        "select_first_n",
+        "shuffle",
+    ] {
         assert!(filters[name]["desc"].is_string(), "{name}");
     }
     assert_eq!(filters["select_first_n"]["config"]["N"]["default"], json!("1"));
@@ -194,7 +236,10 @@ fn search_finds_zones_records_and_answers() {
     world.plain("example.test", "needle.example.test", "A", &[json!(["192.0.2.77"])]);
     let api = world.server.api();
     let names = |query: &str| api.get(&format!("/v1/search?{query}")).unwrap().body;
-    assert_eq!(names("q=needle&type=record"), json!([{"zone": "example.test", "type": "A", "domain": "needle.example.test"}]));
+    assert_eq!(
+        names("q=needle&type=record"),
+        json!([{"zone": "example.test", "type": "A", "domain": "needle.example.test"}])
+    );
     assert_eq!(names("q=192.0.2.77&type=answers").as_array().map(Vec::len), Some(1));
     assert_eq!(names("q=example.te&type=zone"), json!([{"zone": "example.test"}]));
     assert_eq!(api.get("/v1/search").unwrap().status, 400);

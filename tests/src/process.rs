@@ -41,10 +41,22 @@ impl Launch {
     /// that would configure it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SEXTANT_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SEXTANT_"))
+        {
             command.env_remove(name);
         }
-        command.args(["serve", "--dns", "127.0.0.1:0", "--api", "127.0.0.1:0", "--workers", "1", "--admin-key", KEY]);
+        command.args([
+            "serve",
+            "--dns",
+            "127.0.0.1:0",
+            "--api",
+            "127.0.0.1:0",
+            "--workers",
+            "1",
+            "--admin-key",
+            KEY,
+        ]);
         command.arg("--data-dir").arg(&self.data_dir).args(&self.extra);
         command
     }

@@ -34,7 +34,8 @@ pub enum FileError {
 /// # Errors
 /// When the file cannot be read, is not TOML, has an unknown key or a value of the wrong type.
 pub fn read(path: &Path) -> Result<Settings, FileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.into(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.into(), source })?;
     toml::from_str(&text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         let (line, column) = position(&text, offset);
@@ -80,14 +81,23 @@ mod tests {
     fn the_example_file_lists_every_key_with_its_default() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config.example.toml");
         let text = std::fs::read_to_string(path).unwrap();
-        let enabled: String = text
-            .lines()
-            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let enabled: String =
+            text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
         let settings = parse(&enabled).unwrap();
-        let Settings { dns, api, data_dir, admin_key, workers, geoip_city, geoip_asn, nameservers, hostmaster, log, demo, accept_loss } =
-            settings;
+        let Settings {
+            dns,
+            api,
+            data_dir,
+            admin_key,
+            workers,
+            geoip_city,
+            geoip_asn,
+            nameservers,
+            hostmaster,
+            log,
+            demo,
+            accept_loss,
+        } = settings;
         let default = Config::default();
         assert_eq!(dns, Some(default.dns.addresses));
         assert_eq!(api, Some(default.api));

@@ -133,7 +133,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             dns: DnsAddresses {
-                addresses: vec![SocketAddr::from(([127, 0, 0, 1], 5300)), SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 5300))],
+                addresses: vec![
+                    SocketAddr::from(([127, 0, 0, 1], 5300)),
+                    SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 5300)),
+                ],
                 chosen: false,
             },
             api: SocketAddr::from(([127, 0, 0, 1], 8053)),
@@ -174,7 +177,10 @@ impl Config {
             workers: settings.workers.map_or(default.workers, usize::from),
             geoip_city: settings.geoip_city,
             geoip_asn: settings.geoip_asn,
-            nameservers: settings.nameservers.filter(|names| !names.is_empty()).unwrap_or(default.nameservers),
+            nameservers: settings
+                .nameservers
+                .filter(|names| !names.is_empty())
+                .unwrap_or(default.nameservers),
             hostmaster: settings.hostmaster.unwrap_or(default.hostmaster),
             log: settings.log.unwrap_or(default.log),
             demo: settings.demo.unwrap_or(default.demo),
