@@ -15,6 +15,7 @@ mod keys;
 mod load;
 mod overlay;
 mod pointers;
+mod prepared;
 mod read;
 mod records;
 #[cfg(test)]
@@ -34,8 +35,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::actor::{Actor, ActorKind};
 pub use self::pointers::{FeedUse, UseKind, feed_uses};
+pub use self::prepared::{PreparedRecord, PreparedRecords};
 pub use self::read::RecordEntry;
-pub use self::records::{PreparedRecord, RecordPath};
+pub use self::records::RecordPath;
 pub use self::transaction::Transaction;
 
 use self::committer::{Message, Request};

@@ -118,11 +118,12 @@ impl Layer {
     }
 
     /// Folds a newer layer into this one.
-    pub(crate) fn absorb(&mut self, newer: Layer) {
+    pub(crate) fn absorb(&mut self, mut newer: Layer) {
         for (table, prefix) in newer.cleared {
             self.delete_prefix(table, prefix);
         }
-        self.entries.extend(newer.entries);
+        // Of two maps the larger one is often the newer: an import.
+        self.entries.append(&mut newer.entries);
     }
 }
 

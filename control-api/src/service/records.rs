@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use filters::{AnswerId, FeedId};
 use serde_json::Value;
 use store::Table;
-use zones::{Change, CompiledRecord, Name, RecordDoc, RecordError, RecordId, RecordType};
+use zones::{Change, Name, RecordDoc, RecordId, RecordType};
 use zones::{compile, validate};
 
 use super::codec;
 use super::documents::ActivityAction;
 use super::pointers::{self, feed_uses};
+use super::prepared::PreparedRecord;
 use super::transaction::Transaction;
 use super::zones::linked_zone_is_fixed;
 use crate::dto::feed::Destination;
@@ -32,39 +33,6 @@ pub struct RecordPath {
 impl RecordPath {
     fn key(&self) -> Vec<u8> {
         codec::record_key(&self.zone, &self.owner, self.rtype)
-    }
-}
-
-/// A record without filters and feeds, checked and compiled before it reaches the committer.
-///
-/// Importing a large zone file would otherwise keep the committer from all other work.
-#[derive(Clone, Debug)]
-pub struct PreparedRecord {
-    compiled: CompiledRecord,
-    value: Vec<u8>,
-}
-
-impl PreparedRecord {
-    /// Compiles a record.
-    ///
-    /// # Errors
-    /// When the record cannot be served, or points at a feed.
-    pub fn new(record: &RecordDoc) -> Result<Self, RecordError> {
-        let compiled = compile::record(record, &|_| None)?;
-        // Writing a document of strings and numbers to memory cannot fail; an empty value would be
-        // refused when it is stored.
-        let value = codec::encode(record).unwrap_or_default();
-        Ok(Self { compiled, value })
-    }
-
-    /// The record's owner.
-    pub fn owner(&self) -> &Name {
-        self.compiled.owner()
-    }
-
-    /// The record's type.
-    pub fn rtype(&self) -> RecordType {
-        self.compiled.rtype()
     }
 }
 
@@ -226,11 +194,15 @@ impl Transaction<'_> {
     }
 
     /// Stores a record of an import.
-    pub(super) fn store_prepared(&mut self, zone: &Name, record: PreparedRecord) -> Result<(), ApiError> {
+    pub(super) fn store_prepared(
+        &mut self,
+        zone: &Name,
+        key: Vec<u8>,
+        record: PreparedRecord,
+    ) -> Result<(), ApiError> {
         if record.value.is_empty() {
             return Err(ApiError::internal("an imported record could not be written as JSON"));
         }
-        let key = codec::record_key(zone, record.owner(), record.rtype());
         self.layer.put(Table::Records, key, record.value);
         let change = Change::PutRecord { zone: zone.clone(), record: record.compiled };
         self.effects.changes.push(change);

@@ -1,7 +1,5 @@
 //! Changes of zones.
 
-use std::collections::BTreeMap;
-
 use filters::AnswerId;
 use serde_json::{Map, Value};
 use store::Table;
@@ -10,8 +8,8 @@ use zones::{compile, limits, validate};
 
 use super::codec;
 use super::documents::ActivityAction;
+use super::prepared::PreparedRecords;
 use super::read::inherit;
-use super::records::PreparedRecord;
 use super::transaction::{Touch, Transaction};
 use crate::dto::zone::{ZoneFields, zone_object};
 use crate::error::ApiError;
@@ -51,25 +49,14 @@ impl Transaction<'_> {
 
     /// Makes a zone with records, as one change with one entry in the activity log.
     ///
-    /// NS records at the apex are left out: the zone gets ours.
-    ///
     /// # Errors
-    /// As [`Self::create_zone`], and 400 for records that cannot be beside each other.
-    pub fn import_zone(
-        &mut self,
-        name: &Name,
-        fields: ZoneFields,
-        records: Vec<PreparedRecord>,
-    ) -> Result<ZoneDoc, ApiError> {
-        let zone = self.add_zone(name, fields)?;
-        let kept: Vec<PreparedRecord> = records
-            .into_iter()
-            .filter(|record| !(record.rtype() == RecordType::NS && record.owner() == name))
-            .collect();
-        check_beside_each_other(name, &kept)?;
-        let count = kept.len();
-        for record in kept {
-            self.store_prepared(name, record)?;
+    /// As [`Self::create_zone`].
+    pub fn import_zone(&mut self, fields: ZoneFields, records: PreparedRecords) -> Result<ZoneDoc, ApiError> {
+        let count = records.len();
+        let PreparedRecords { zone: name, records } = records;
+        let zone = self.add_zone(&name, fields)?;
+        for (key, record) in records {
+            self.store_prepared(&name, key, record)?;
         }
         let mut reply = zone_object(&zone);
         reply.insert("imported_records".to_owned(), Value::from(count));
@@ -300,23 +287,4 @@ fn check_zone(zone: &mut ZoneDoc) -> Result<(), ApiError> {
 
 fn settings(zone: &ZoneDoc) -> Result<zones::ZoneSettings, ApiError> {
     compile::zone(zone).map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))
-}
-
-/// Checks the records of one import against each other.
-fn check_beside_each_other(zone: &Name, records: &[PreparedRecord]) -> Result<(), ApiError> {
-    let mut types: BTreeMap<&Name, Vec<RecordType>> = BTreeMap::new();
-    types.insert(zone, vec![RecordType::NS]);
-    for record in records {
-        let present = types.entry(record.owner()).or_default();
-        let refused = |reason: String| {
-            ApiError::bad_request(format!("{} {}: {reason}", record.owner(), record.rtype()))
-        };
-        if present.contains(&record.rtype()) {
-            return Err(refused("given twice".to_owned()));
-        }
-        validate::placement(zone, record.owner(), record.rtype(), present.iter().copied())
-            .map_err(|error| refused(error.to_string()))?;
-        present.push(record.rtype());
-    }
-    Ok(())
 }

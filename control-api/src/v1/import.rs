@@ -121,9 +121,9 @@ impl Import {
         }
         progress(60, "Creating zone");
         let fields = ZoneFields::from_update(&settings, &zone)?;
-        let (records, apex) = (prepared.records.len(), zone.clone());
+        let records = prepared.records.len();
         let change =
-            move |transaction: &mut Transaction<'_>| transaction.import_zone(&apex, fields, prepared.records);
+            move |transaction: &mut Transaction<'_>| transaction.import_zone(fields, prepared.records);
         let revision = service.commit(&actor, change).await?.revision;
         progress(95, "Reading the zone back");
         let warnings = prepared.warnings;

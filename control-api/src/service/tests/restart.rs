@@ -71,12 +71,11 @@ fn an_imported_zone_is_one_change_and_survives() {
             crate::service::PreparedRecord::new(&record).unwrap()
         })
         .collect();
+    let records = crate::service::PreparedRecords::new(&name("example.com"), records).unwrap();
     let revision = fixture.service.revision();
     let committed = fixture
         .service
-        .commit_blocking(&actor(), |transaction| {
-            transaction.import_zone(&name("example.com"), ZoneFields::default(), records)
-        })
+        .commit_blocking(&actor(), |transaction| transaction.import_zone(ZoneFields::default(), records))
         .unwrap();
     assert_eq!(committed.revision, revision + 1);
     assert_eq!(fixture.activity(), ["create zonefile"]);

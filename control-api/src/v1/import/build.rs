@@ -10,12 +10,12 @@ use zones::{AnswerDoc, Name, RdataError, RecordDoc, RecordId, RecordType, rdata}
 
 use crate::error::ApiError;
 use crate::ids;
-use crate::service::PreparedRecord;
+use crate::service::{PreparedRecord, PreparedRecords};
 
 /// The content of a zone file, ready to be stored.
 pub(super) struct Prepared {
     /// All records but the SOA and the name servers of the apex, which are ours.
-    pub(super) records: Vec<PreparedRecord>,
+    pub(super) records: PreparedRecords,
     /// What was left out, in words.
     pub(super) warnings: Vec<String>,
 }
@@ -27,10 +27,11 @@ pub(super) struct Prepared {
 /// 400 naming the record that cannot be as it is. Nothing of a file is taken then.
 pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepared, ApiError> {
     let ZoneFile { mut rrsets, mut warnings, .. } = file;
-    rrsets.retain(|rrset| !(rrset.rtype == RecordType::NS && rrset.owner == *zone));
     leave_out_keys(&mut rrsets, &mut warnings);
-    let zone = zone.to_string();
-    let records = rrsets.iter().map(|rrset| record(rrset, &zone, now_s)).collect::<Result<_, _>>()?;
+    let zone_text = zone.to_string();
+    // Each record set is let go as soon as its record is made: a large file is held about once.
+    let records = rrsets.into_iter().map(|rrset| record(&rrset, &zone_text, now_s));
+    let records = PreparedRecords::new(zone, records.collect::<Result<_, _>>()?)?;
     Ok(Prepared { records, warnings })
 }
 
