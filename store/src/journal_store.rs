@@ -381,6 +381,16 @@ impl Shared {
         self.read_tables(|tables| tables.set_mark(revision, 0, true).and_then(|()| tables.flush())).0
     }
 
+    /// Makes the tables in use fail from now on.
+    #[cfg(test)]
+    pub(crate) fn break_tables(&self) {
+        let break_them = |tables: &Tables| {
+            tables.broken.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        self.read_tables(break_them).0.unwrap();
+    }
+
     /// Makes the coming journal writes fail.
     #[cfg(test)]
     pub(crate) fn set_faults(&self, faults: crate::journal::Faults) {

@@ -107,6 +107,9 @@ pub(crate) struct Tables {
     digest: AtomicU64,
     /// While set, every mark says that the tables are unfinished.
     building: AtomicBool,
+    /// Makes every further call panic inside sled's guard.
+    #[cfg(test)]
+    pub(crate) broken: AtomicBool,
 }
 
 /// What sled gave us.
@@ -150,6 +153,8 @@ impl Tables {
             store_id,
             digest: AtomicU64::new(0),
             building: AtomicBool::new(false),
+            #[cfg(test)]
+            broken: AtomicBool::new(false),
         };
         let config = sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
         let open = || {
@@ -170,12 +175,16 @@ impl Tables {
 
     /// Adds up the hashes of all chunks.
     fn compute_digest(&self) -> Result<u64, StoreError> {
-        self.guarded(|trees| {
-            trees.db.iter().try_fold(0u64, |digest, chunk| {
-                let (lower, bytes) = chunk?;
-                Ok(digest.wrapping_add(chunk_hash(&lower, &bytes)))
-            })
-        })
+        let mut digest = 0u64;
+        let mut last = IVec::default();
+        // Each step is a search of its own: one long iteration keeps sled from freeing what it read.
+        loop {
+            let range = (Bound::Excluded(&last), Bound::<&IVec>::Unbounded);
+            let next = self.guarded(|trees| trees.db.range::<&IVec, _>(range).next().transpose())?;
+            let Some((lower, bytes)) = next else { return Ok(digest) };
+            digest = digest.wrapping_add(chunk_hash(&lower, &bytes));
+            last = lower;
+        }
     }
 
     /// Whether there is a folder of tables at all.
@@ -381,7 +390,12 @@ impl Tables {
     /// Calls sled, turning its errors and its panics into ours.
     fn guarded<T>(&self, call: impl FnOnce(&Trees) -> sled::Result<T>) -> Result<T, StoreError> {
         let Some(trees) = &self.trees else { return Err(self.failed("they are closed")) };
-        match catch_unwind(AssertUnwindSafe(|| call(trees))) {
+        let call = || {
+            #[cfg(test)]
+            assert!(!self.broken.load(Ordering::Relaxed), "broken by a test");
+            call(trees)
+        };
+        match catch_unwind(AssertUnwindSafe(call)) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(sled::Error::Io(source))) if is_full(&source) => {
                 Err(StoreError::Io { action: "write", path: self.path.clone(), source })

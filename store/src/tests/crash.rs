@@ -34,7 +34,7 @@ fn numbered(revision: u64) -> ChangeSet {
     set.put(Table::Records, (revision % 97).to_be_bytes(), revision.to_be_bytes());
     set.put(Table::Meta, "last", revision.to_be_bytes());
     if revision.is_multiple_of(50) {
-        (0..5000u32).for_each(|i| set.put(Table::Jobs, i.to_be_bytes(), revision.to_be_bytes()));
+        (0..2000u32).for_each(|i| set.put(Table::Jobs, i.to_be_bytes(), revision.to_be_bytes()));
     }
     if revision % 50 == 25 {
         set.delete_prefix(Table::Jobs, [0, 0]);
@@ -44,7 +44,7 @@ fn numbered(revision: u64) -> ChangeSet {
 
 #[test]
 fn every_acknowledged_change_set_survives_kill_9() {
-    const ROUNDS: u64 = 8;
+    const ROUNDS: u64 = 6;
     let seed = 0x5eed;
     let mut rng = StdRng::seed_from_u64(seed);
     let dir = scratch();

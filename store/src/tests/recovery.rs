@@ -496,3 +496,68 @@ fn a_checkpoint_beside_commits_adds_up_to_one_revision() {
     let (restored, _) = open(copy.path());
     assert_eq!(contents(&restored), numbered_contents(350));
 }
+
+/// An open store with 350 change sets and a checkpoint, whose tables fail.
+fn with_broken_tables() -> (TempDir, JournalStore) {
+    let dir = scratch();
+    let (store, _) = open(dir.path());
+    commit_numbered(&store, 300);
+    store.checkpoint().unwrap();
+    commit_numbered(&store, 50);
+    store.shared().break_tables();
+    (dir, store)
+}
+
+#[test]
+fn a_read_that_meets_broken_tables_mends_them_and_goes_on() {
+    let (dir, store) = with_broken_tables();
+    assert_eq!(store.get(Table::Records, b"key 0001").unwrap().unwrap(), b"value of 301");
+    store.shared().break_tables();
+    assert_eq!(contents(&store), numbered_contents(350));
+    // In the middle of a scan, too.
+    let mut scan = store.scan(Table::Activity, &[], None);
+    let first = scan.next().unwrap().unwrap();
+    store.shared().break_tables();
+    let rest: Vec<_> = scan.map(Result::unwrap).collect();
+    assert_eq!((first.0, rest.len()), (1u64.to_be_bytes().to_vec(), 349));
+    assert!(dir.path().join("damaged/tables-3").exists());
+    commit_numbered(&store, 5);
+    store.close().unwrap();
+    let (store, report) = open(dir.path());
+    assert_eq!((contents(&store), report.notes), (numbered_contents(355), vec![]));
+}
+
+#[test]
+fn a_commit_that_meets_broken_tables_mends_them_and_is_stored() {
+    let (dir, store) = with_broken_tables();
+    commit_numbered(&store, 30);
+    assert_eq!(contents(&store), numbered_contents(380));
+    store.close().unwrap();
+    assert_eq!(open(dir.path()).1, RecoveryReport { revision: 380, ..Default::default() });
+}
+
+#[test]
+fn a_checkpoint_that_meets_broken_tables_mends_them_and_can_be_repeated() {
+    let (dir, store) = with_broken_tables();
+    assert!(store.checkpoint().is_err());
+    store.checkpoint().unwrap();
+    drop(store);
+    fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    assert_eq!(contents(&open(dir.path()).0), numbered_contents(350));
+}
+
+#[test]
+fn tables_that_can_neither_be_read_nor_rebuilt_stop_the_store_but_lose_nothing() {
+    let (dir, store) = with_broken_tables();
+    let checkpoint = dir.path().join("checkpoint");
+    let sound = fs::read(&checkpoint).unwrap();
+    flip(&checkpoint, sound.len() as u64 / 2);
+    assert!(try_contents(&store).is_err());
+    assert!(matches!(store.commit(&[put("more", "1")]), Err(StoreError::Failed { .. })));
+    drop(store);
+    // The tables are still there: only reading them failed.
+    let (store, report) = open(dir.path());
+    assert_eq!((contents(&store), report.notes), (numbered_contents(350), vec![]));
+    store.shared().verify_checkpoint().unwrap();
+    assert_eq!(crate::recover::checkpoint_damage(dir.path()).unwrap(), None);
+}
