@@ -6,7 +6,7 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use geoip_data::GeoHandle;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::native::health;
 use crate::service::Service;
 use crate::unserved;
-use crate::v1::{activity, catalog, feeds, import, push, records, search, sources, zones};
+use crate::v1::{activity, catalog, dnssec, feeds, import, push, records, search, sources, zones};
 
 /// Writes counters of the rest of the process in the Prometheus text format.
 pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -67,11 +67,15 @@ fn routes() -> Router<ApiState> {
         .merge(data())
         .merge(catalogs())
         .route("/v1/account/activity", get(activity::list))
-        .fallback(async |uri: Uri| unserved::answer(uri.path()))
+        .fallback(not_served)
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
             let message = format!("{method} is not allowed for {}", uri.path());
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message)
         })
+}
+
+async fn not_served(uri: Uri) -> ApiError {
+    unserved::answer(uri.path())
 }
 
 fn native() -> Router<ApiState> {
@@ -89,7 +93,10 @@ fn dns() -> Router<ApiState> {
     Router::new()
         .route("/v1/zones", get(zones::list))
         .route("/v1/zones/{zone}", zone)
+        .route("/v1/zones/{zone}/dnssec", get(dnssec::view))
         .route("/v1/zones/{zone}/{domain}/{type}", record)
+        // Not a record called `versions`.
+        .route("/v1/zones/{zone}/versions/{version}", any(not_served))
         .route("/v1/import/zonefile/{zone}", upload)
         .route("/v1/search", get(search::search))
 }

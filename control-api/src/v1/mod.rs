@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod catalog;
+pub mod dnssec;
 pub mod feeds;
 pub mod import;
 pub mod push;
