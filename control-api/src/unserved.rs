@@ -11,7 +11,7 @@ use crate::error::ApiError;
 struct Family {
     /// Segments of the path; `*` stands for any one. A path belongs to a family if it begins with these.
     prefix: &'static [&'static str],
-    /// What the paths are about, as the subject of a sentence.
+    /// What the paths are about.
     subject: &'static str,
     kind: Kind,
 }
@@ -68,7 +68,7 @@ pub(crate) fn answer(path: &str) -> ApiError {
     match family {
         Some(Family { subject, kind: Kind::Later, .. }) => ApiError::new(
             StatusCode::NOT_IMPLEMENTED,
-            format!("{path} is not served yet: {subject} comes with a later version"),
+            format!("{path} is not served yet ({subject}); it comes with a later version"),
         ),
         Some(Family { subject, kind: Kind::OtherProduct, .. }) => {
             ApiError::not_found(format!("{path} not found: this server does not include {subject}"))
