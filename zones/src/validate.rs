@@ -65,6 +65,9 @@ pub enum ValidationError {
     /// The zone wants to be a copy of another server's.
     #[error("secondary: secondary zones are not supported yet")]
     Secondary,
+    /// The zone wants other servers to copy it.
+    #[error("primary.enabled: outgoing zone transfers are not supported yet; only false is accepted")]
+    Primary,
     /// The zone wants to be signed.
     #[error("DNSSEC support is not enabled: this server does not sign zones yet")]
     Dnssec,
@@ -138,7 +141,7 @@ pub fn placement(
 /// Checks that a zone asks for nothing that this server does not do.
 ///
 /// # Errors
-/// Secondary zones, signed zones, and a zone linked to itself.
+/// Secondary zones, zones that others copy, signed zones, and a zone linked to itself.
 pub fn zone(zone: &ZoneDoc) -> Result<(), ValidationError> {
     let enabled = |value: &serde_json::Value| match value.get("enabled") {
         None => !value.is_null(),
@@ -146,6 +149,9 @@ pub fn zone(zone: &ZoneDoc) -> Result<(), ValidationError> {
     };
     if zone.secondary.as_ref().is_some_and(enabled) {
         return Err(ValidationError::Secondary);
+    }
+    if zone.primary.as_ref().is_some_and(enabled) {
+        return Err(ValidationError::Primary);
     }
     if zone.dnssec {
         return Err(ValidationError::Dnssec);
@@ -243,6 +249,11 @@ mod tests {
             let error = zone(&document(json!({"secondary": secondary}))).unwrap_err();
             assert_eq!(error.to_string(), "secondary: secondary zones are not supported yet");
         }
+        for primary in [json!({"enabled": false, "secondaries": []}), json!({"enabled": "0"})] {
+            assert_eq!(zone(&document(json!({"primary": primary}))), Ok(()));
+        }
+        let error = zone(&document(json!({"primary": {"enabled": true, "secondaries": []}}))).unwrap_err();
+        assert!(error.to_string().starts_with("primary.enabled: "), "{error}");
         assert_eq!(zone(&document(json!({"dnssec": true}))), Err(ValidationError::Dnssec));
         assert_eq!(zone(&document(json!({"link": "z"}))), Err(ValidationError::LinkToSelf));
     }

@@ -82,6 +82,7 @@ fn what_is_not_supported_yet_is_said_and_not_stored() {
     let fixture = Fixture::new();
     for (body, part) in [
         (json!({"secondary": {"enabled": true, "primary_ip": "192.0.2.1"}}), "not supported yet"),
+        (json!({"primary": {"enabled": true, "secondaries": [{"ip": "192.0.2.1"}]}}), "primary.enabled"),
         (json!({"dnssec": true}), "DNSSEC support is not enabled"),
         (json!({"networks": [7]}), "<obj>.networks[0]"),
         (json!({"hostmaster": "a b@c..d"}), "hostmaster"),
@@ -91,6 +92,12 @@ fn what_is_not_supported_yet_is_said_and_not_stored() {
     }
     assert_eq!(fixture.dns("example.com", "NS"), Found::NoZone);
     fixture.create_zone("example.com", json!({"secondary": {"enabled": false}})).unwrap();
+    let revision = fixture.service.revision();
+    let enabled = json!({"primary": {"enabled": true, "secondaries": []}});
+    assert_refused(fixture.update_zone("example.com", enabled), 400, "primary.enabled");
+    let disabled = json!({"primary": {"enabled": false, "secondaries": []}});
+    fixture.update_zone("example.com", disabled).unwrap();
+    assert_eq!(fixture.service.revision(), revision);
 }
 
 #[test]
