@@ -10,7 +10,7 @@ use crate::World;
 const FILE: &str = "\
 $ORIGIN example.test.
 $TTL 1h
-@   IN SOA ns.elsewhere.test. admin.example.test. ( 2024010101 ; serial
+@   IN SOA ns.elsewhere.test. admin.example.test. ( 2524010101 ; serial
         7200 900 1209600 300 )
     IN NS ns.elsewhere.test.
     IN MX 10 mail
@@ -59,6 +59,17 @@ fn a_file_that_does_not_parse_names_its_line_and_stores_nothing() {
     let reply = world.server.api().import("example.test", "", "$TTL 60\nwww IN A not-an-address\n").unwrap();
     assert_eq!(reply.status, 400);
     assert!(reply.message().contains("line 2"), "{}", reply.message());
+    assert_eq!(world.server.api().get("/v1/zones/example.test").unwrap().status, 404);
+}
+
+#[test]
+fn what_an_import_cannot_do_is_refused() {
+    let world = World::start();
+    for (query, named) in [("?views=inside", "views"), ("?name=inside", "name"), ("?networks=7", "network")] {
+        let reply = world.server.api().import("example.test", query, FILE).unwrap();
+        assert_eq!(reply.status, 400, "{query}: {reply:?}");
+        assert!(reply.message().contains(named), "{query}: {}", reply.message());
+    }
     assert_eq!(world.server.api().get("/v1/zones/example.test").unwrap().status, 404);
 }
 

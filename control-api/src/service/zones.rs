@@ -41,20 +41,26 @@ impl Transaction<'_> {
     /// # Errors
     /// 400 for a zone that exists and for settings that cannot be.
     pub fn create_zone(&mut self, name: &Name, fields: ZoneFields) -> Result<ZoneDoc, ApiError> {
-        let zone = self.add_zone(name, fields)?;
+        let zone = self.add_zone(name, fields, None)?;
         let reply = Value::Object(zone_object(&zone));
         self.log_activity(ActivityAction::Create, "zone", zone.id.to_string(), reply);
         Ok(zone)
     }
 
-    /// Makes a zone with records, as one change with one entry in the activity log.
+    /// Makes a zone with records, as one change with one entry in the activity log. `served_serial` is the
+    /// serial under which the zone was served so far; ours is later, so that secondaries take the change up.
     ///
     /// # Errors
     /// As [`Self::create_zone`].
-    pub fn import_zone(&mut self, fields: ZoneFields, records: PreparedRecords) -> Result<ZoneDoc, ApiError> {
+    pub fn import_zone(
+        &mut self,
+        fields: ZoneFields,
+        served_serial: Option<u32>,
+        records: PreparedRecords,
+    ) -> Result<ZoneDoc, ApiError> {
         let count = records.len();
         let PreparedRecords { zone: name, records } = records;
-        let zone = self.add_zone(&name, fields)?;
+        let zone = self.add_zone(&name, fields, served_serial)?;
         for (key, record) in records {
             self.store_prepared(&name, key, record)?;
         }
@@ -65,7 +71,12 @@ impl Transaction<'_> {
         Ok(zone)
     }
 
-    fn add_zone(&mut self, name: &Name, fields: ZoneFields) -> Result<ZoneDoc, ApiError> {
+    fn add_zone(
+        &mut self,
+        name: &Name,
+        fields: ZoneFields,
+        served_serial: Option<u32>,
+    ) -> Result<ZoneDoc, ApiError> {
         if name.is_root() {
             return Err(ApiError::bad_request("invalid: the root cannot be a zone here"));
         }
@@ -73,6 +84,9 @@ impl Transaction<'_> {
             return Err(ApiError::bad_request("zone already exists"));
         }
         let mut zone = self.default_zone(name);
+        if let Some(served) = served_serial {
+            zone.serial = later_serial(zone.serial, served);
+        }
         match fields.link.clone() {
             Some(target) => self.link_zone(name, &mut zone, &target, &fields)?,
             None => fields.apply_to(&mut zone),
@@ -287,4 +301,11 @@ fn check_zone(zone: &mut ZoneDoc) -> Result<(), ApiError> {
 
 fn settings(zone: &ZoneDoc) -> Result<zones::ZoneSettings, ApiError> {
     compile::zone(zone).map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))
+}
+
+/// `serial`, or the one behind `served` if that is later (RFC 1982, 3.2).
+fn later_serial(serial: u32, served: u32) -> u32 {
+    let next = served.wrapping_add(1);
+    let is_later = next.wrapping_sub(serial).cast_signed() > 0;
+    if is_later { next } else { serial }
 }

@@ -54,7 +54,7 @@ pub async fn start(
 ) -> Result<Response<Body>, ApiError> {
     let zone = new_name("zone", &zone)?;
     let in_background = params.flag("async")?.unwrap_or(false);
-    let settings = settings_of(&params)?;
+    let settings = settings_of(&params, &zone)?;
     if state.service.zone(&zone)?.is_some() {
         return Err(ApiError::bad_request("zone already exists"));
     }
@@ -116,14 +116,16 @@ impl Import {
         let apex = zone.clone();
         let work = tokio::task::spawn_blocking(move || read_file(&file, &apex));
         let (soa, prepared) = work.await.map_err(ApiError::internal)??;
+        let served_serial = soa.as_ref().map(|soa| soa.serial);
         if let Some(soa) = soa {
             settings.extend(settings_of_soa(&soa));
         }
         progress(60, "Creating zone");
         let fields = ZoneFields::from_update(&settings, &zone)?;
         let records = prepared.records.len();
-        let change =
-            move |transaction: &mut Transaction<'_>| transaction.import_zone(fields, prepared.records);
+        let change = move |transaction: &mut Transaction<'_>| {
+            transaction.import_zone(fields, served_serial, prepared.records)
+        };
         let revision = service.commit(&actor, change).await?.revision;
         progress(95, "Reading the zone back");
         let warnings = prepared.warnings;
@@ -159,7 +161,7 @@ fn read_file(file: &[u8], zone: &Name) -> Result<(Option<Soa>, Prepared), ApiErr
     Ok((soa, build::prepare(parsed, zone, unix_time_s())?))
 }
 
-/// The numbers and the mailbox of the file stay; server and serial are ours.
+/// The numbers and the mailbox of the file stay; the server is ours, and the serial is only looked at.
 fn settings_of_soa(soa: &Soa) -> Map<String, Value> {
     let settings = json!({
         "ttl": soa.ttl,
@@ -175,9 +177,19 @@ fn settings_of_soa(soa: &Soa) -> Map<String, Value> {
     }
 }
 
-/// `networks=0,1` of the query, as a zone's own setting. Views and vanity names are not served.
-fn settings_of(params: &Params) -> Result<Map<String, Value>, ApiError> {
+/// `networks=0,1` of the query, as a zone's own setting. Views and vanity names are refused.
+fn settings_of(params: &Params, zone: &Name) -> Result<Map<String, Value>, ApiError> {
     let mut settings = Map::new();
+    if params.get("views").is_some_and(|views| !views.is_empty()) {
+        return Err(ApiError::bad_request("query parameter views: views are not supported yet"));
+    }
+    if let Some(name) = params.get("name").filter(|name| !name.is_empty())
+        && Name::parse(name).ok().as_ref() != Some(zone)
+    {
+        return Err(ApiError::bad_request(format!(
+            "query parameter name: {name:?} is not {zone}; other names for a zone are not supported yet"
+        )));
+    }
     if let Some(list) = params.get("networks").filter(|list| !list.is_empty()) {
         let number = |one: &str| {
             let text = one.trim();

@@ -75,7 +75,9 @@ fn an_imported_zone_is_one_change_and_survives() {
     let revision = fixture.service.revision();
     let committed = fixture
         .service
-        .commit_blocking(&actor(), |transaction| transaction.import_zone(ZoneFields::default(), records))
+        .commit_blocking(&actor(), |transaction| {
+            transaction.import_zone(ZoneFields::default(), None, records)
+        })
         .unwrap();
     assert_eq!(committed.revision, revision + 1);
     assert_eq!(fixture.activity(), ["create zonefile"]);
