@@ -38,6 +38,18 @@ fn a_bad_flag_is_one_line_and_code_two() {
 }
 
 #[test]
+fn the_environment_is_read_and_a_flag_beats_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut refused_by_variable = launch(&folder).command();
+    let line =
+        refused(&refused_by_variable.env("SEXTANT_GEOIP_CITY", "/nowhere/city.mmdb").output().unwrap());
+    assert!(line.contains("/nowhere/city.mmdb"), "{line}");
+    let mut beaten_by_flag = launch(&folder).arguments(&["--colour"]).command();
+    let line = refused(&beaten_by_flag.env("SEXTANT_DNS", "nowhere").output().unwrap());
+    assert!(line.contains("--colour") && !line.contains("nowhere"), "{line}");
+}
+
+#[test]
 fn a_dns_port_in_use_is_one_line_and_code_two() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,7 +4,7 @@ use hickory_proto::rr::RecordType;
 use serde_json::json;
 use sextant_tests::{Question, exchange_tcp};
 
-use crate::World;
+use crate::{World, launch};
 
 /// RIPE NCC's office network, in the Netherlands.
 const IN_NL: &str = "193.0.6.0/24";
@@ -157,4 +157,27 @@ fn a_disabled_filter_is_kept_and_skipped() {
     let stored = world.record("example.test", "www.example.test", "A", &body);
     assert_eq!(stored["filters"], body["filters"]);
     assert_eq!(world.server.ask("www.example.test", RecordType::A).unwrap().answers().len(), 2);
+}
+
+#[test]
+fn a_geography_file_stands_in_for_the_embedded_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = concat!(env!("CARGO_MANIFEST_DIR"), "/../geoip-data/tests/data/GeoLite2-City-Test.mmdb");
+    let server = launch(&folder).arguments(&["--geoip-city", city]).start().unwrap();
+    let world = World { server, folder };
+    world.server.api().put("/v1/zones/example.test", &json!({"zone": "example.test"})).unwrap();
+    let body = json!({
+        "answers": [
+            {"answer": ["192.0.2.1"], "meta": {"country": "GB"}},
+            {"answer": ["192.0.2.2"], "meta": {"country": "SE"}},
+        ],
+        "filters": [{"filter": "geotarget_country", "config": {}}, {"filter": "select_first_n", "config": {}}],
+    });
+    world.record("example.test", "www.example.test", "A", &body);
+    // The file places these networks in London and in Linkoeping, and has nothing for the third.
+    let ask = |subnet| world.server.ask_for("www.example.test", RecordType::A, subnet).unwrap();
+    assert_eq!(ask("81.2.69.160/27").answers(), ["A 192.0.2.1"]);
+    assert_eq!(ask("89.160.20.112/28").answers(), ["A 192.0.2.2"]);
+    assert_eq!(ask("89.160.20.112/28").scope(), Some(28));
+    assert_eq!(ask("193.0.6.0/24").answers(), ["A 192.0.2.1"]);
 }
