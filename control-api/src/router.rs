@@ -67,6 +67,8 @@ fn routes() -> Router<ApiState> {
         .merge(data())
         .merge(catalogs())
         .route("/v1/account/activity", get(activity::list))
+        // There are none yet. Tools that manage steered records list them before they do anything else.
+        .route("/v1/monitoring/jobs", get(catalog::monitoring_jobs).fallback(not_served))
         .fallback(not_served)
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
             let message = format!("{method} is not allowed for {}", uri.path());

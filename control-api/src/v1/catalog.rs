@@ -109,6 +109,11 @@ impl From<&'static OptionType> for ConfigOption {
     }
 }
 
+/// `GET /v1/monitoring/jobs`: no job can be made yet, so there is none.
+pub async fn monitoring_jobs() -> Response<Body> {
+    http::json(&json!([]))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -155,5 +160,14 @@ mod tests {
         let types = api.get("/v1/data/sourcetypes").await.json();
         assert_eq!(types["nsone_v1"]["feed_config"]["label"]["required"], true);
         assert_eq!(types["nsone_v1"]["config"], json!({}));
+    }
+
+    #[tokio::test]
+    async fn monitoring_jobs_can_be_listed_and_not_made() {
+        let api = TestApi::new().await;
+        assert_eq!(api.get("/v1/monitoring/jobs").await.json(), json!([]));
+        let refused = api.call("PUT", "/v1/monitoring/jobs", json!({"name": "x"})).await;
+        assert_eq!(refused.status, 501);
+        assert!(refused.message().contains("monitoring"), "{}", refused.text());
     }
 }
