@@ -19,15 +19,15 @@ use serde::Deserialize;
 #[derive(Debug, Default, Clone, PartialEq, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Address to answer DNS on, UDP and TCP; repeatable [default: 127.0.0.1:5300 and [::1]:5300]
+    /// Address to answer DNS on, UDP and TCP; repeatable (default: port 5300 of 127.0.0.1 and ::1)
     #[arg(long, env = "SEXTANT_DNS", value_name = "ADDR", value_delimiter = ',')]
     pub dns: Option<Vec<SocketAddr>>,
 
-    /// Address of the control API [default: 127.0.0.1:8053]
+    /// Address of the control API (default: 127.0.0.1:8053)
     #[arg(long, env = "SEXTANT_API", value_name = "ADDR")]
     pub api: Option<SocketAddr>,
 
-    /// Folder that holds everything the server must not forget [default: ./sextant-data]
+    /// Folder that holds everything the server must not forget (default: ./sextant-data)
     #[arg(long, env = "SEXTANT_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
@@ -36,7 +36,7 @@ pub struct Settings {
     #[arg(long, env = "SEXTANT_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
     pub admin_key: Option<String>,
 
-    /// UDP worker threads, each with a socket of its own on every address [default: one per core]
+    /// UDP worker threads, each with a socket of its own on every address (default: one per core)
     #[arg(long, env = "SEXTANT_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
 
@@ -48,16 +48,16 @@ pub struct Settings {
     #[arg(long, env = "SEXTANT_GEOIP_ASN", value_name = "FILE")]
     pub geoip_asn: Option<PathBuf>,
 
-    /// Name server given to new zones; repeatable [default: ns1.sextant.internal and ns2.sextant.internal]
+    /// Name server given to new zones; repeatable (default: ns1.sextant.internal and ns2.sextant.internal)
     #[arg(long = "nameserver", env = "SEXTANT_NAMESERVERS", value_name = "NAME", value_delimiter = ',')]
     pub nameservers: Option<Vec<String>>,
 
-    /// Mailbox that new zones show in their SOA [default: hostmaster@sextant.internal]
+    /// Mailbox that new zones show in their SOA (default: hostmaster@sextant.internal)
     #[arg(long, env = "SEXTANT_HOSTMASTER", value_name = "MAILBOX")]
     pub hostmaster: Option<String>,
 
     /// How much to log: error, warn, info, debug, trace, or a filter such as server=debug
-    /// [default: info]
+    /// (default: info)
     #[arg(long, env = "SEXTANT_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
 
