@@ -91,7 +91,8 @@ pub(crate) fn echo(value: &Value) -> String {
     }
 }
 
-/// Reads the value of a key: `Ok(None)` for `null`, an empty list or an empty object, which count as absent.
+/// Reads the value of a key: `Ok(None)` for `null`, for an empty list of a key that takes lists, and for an empty
+/// object of a key that takes one, which count as absent.
 ///
 /// Accepted besides the plain form: numbers and flags as strings, flags as 1 and 0, one item where a list is
 /// expected, and codes in either case.
@@ -99,7 +100,7 @@ pub(crate) fn echo(value: &Value) -> String {
 /// # Errors
 /// A value of the wrong type or out of the range of its key.
 pub fn parse_value(key: MetaKey, json: &Value) -> Result<Option<MetaValue>, MetaError> {
-    if is_absent(json) {
+    if is_absent(key, json) {
         return Ok(None);
     }
     match key {
@@ -148,11 +149,23 @@ pub(super) fn parse_entry(key: MetaKey, json: &Value) -> Result<Option<MetaEntry
     Ok(parse_value(key, json)?.map(MetaEntry::Literal))
 }
 
-fn is_absent(json: &Value) -> bool {
+fn is_absent(key: MetaKey, json: &Value) -> bool {
+    let takes_objects = matches!(key, MetaKey::Subdivisions | MetaKey::AdditionalMetadata);
+    let takes_lists = matches!(
+        key,
+        MetaKey::Georegion
+            | MetaKey::Country
+            | MetaKey::UsState
+            | MetaKey::CaProvince
+            | MetaKey::Asn
+            | MetaKey::IpPrefixes
+            | MetaKey::AdditionalMetadata
+            | MetaKey::Pulsar
+    );
     match json {
         Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(object) => object.is_empty(),
+        Value::Array(items) => takes_lists && items.is_empty(),
+        Value::Object(object) => takes_objects && object.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -252,7 +265,8 @@ fn subdivisions(key: MetaKey, json: &Value) -> Result<Option<MetaValue>, MetaErr
     for (name, codes) in object {
         let wrong_country = || MetaError::value(key, &Value::from(name.as_str()), EXPECTED);
         let country = CountryCode::parse(name).ok_or_else(wrong_country)?;
-        if !is_absent(codes) {
+        let is_empty = codes.is_null() || codes.as_array().is_some_and(Vec::is_empty);
+        if !is_empty {
             let codes = list(key, codes, EXPECTED, |item| subdivision_of(country, item))?;
             pairs.extend(codes.into_iter().map(|code| (country, code)));
         }

@@ -76,12 +76,22 @@ fn subdivisions_are_lists_by_country() {
 }
 
 #[test]
-fn empty_lists_and_null_count_as_absent() {
-    for json in [json!(null), json!([]), json!({})] {
-        for key in MetaKey::ALL {
-            assert_eq!(parse_value(*key, &json), Ok(None), "{key} {json}");
+fn null_counts_as_absent_and_so_does_what_is_empty_where_it_may_be_full() {
+    for key in MetaKey::ALL {
+        assert_eq!(parse_value(*key, &json!(null)), Ok(None), "{key}");
+    }
+    for key in [MetaKey::Country, MetaKey::Asn, MetaKey::IpPrefixes, MetaKey::AdditionalMetadata] {
+        assert_eq!(parse_value(key, &json!([])), Ok(None), "{key}");
+    }
+    for key in [MetaKey::Subdivisions, MetaKey::AdditionalMetadata] {
+        assert_eq!(parse_value(key, &json!({})), Ok(None), "{key}");
+    }
+    for key in [MetaKey::Up, MetaKey::Weight, MetaKey::Connections, MetaKey::Latitude, MetaKey::Note] {
+        for json in [json!([]), json!({})] {
+            assert!(error(key, &json).starts_with(key.name()), "{key} {json}");
         }
     }
+    assert!(error(MetaKey::Country, &json!({})).starts_with("country"));
     assert_eq!(parse_value(MetaKey::Subdivisions, &json!({"US": []})), Ok(None));
     assert!(table(&json!({"country": [], "up": null})).unwrap().is_empty());
 }
