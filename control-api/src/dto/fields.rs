@@ -134,6 +134,22 @@ pub fn object_or_null(
     }
 }
 
+/// Checks a field that is kept as sent: `tags` names texts, the others list texts. Null stands for none.
+///
+/// Clients decode these into typed maps and lists and would fail on anything else that is sent back.
+pub fn check_kept(field: &str, value: &Value) -> Result<(), ApiError> {
+    let (fits, expected) = match (field, value) {
+        (_, Value::Null) => (true, ""),
+        ("tags", Value::Object(tags)) => {
+            (tags.values().all(|tag| tag.is_string() || tag.is_null()), "an object of strings")
+        }
+        ("tags", _) => (false, "of type object"),
+        (_, Value::Array(items)) => (items.iter().all(Value::is_string), "an array of strings"),
+        _ => (false, "of type array"),
+    };
+    if fits { Ok(()) } else { Err(ApiError::invalid_field(field, value, expected)) }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -176,5 +192,30 @@ mod tests {
             array(&given, "filters").unwrap_err().message,
             "Input validation failed (Value None for field '<obj>.filters' is not of type array)"
         );
+    }
+
+    #[test]
+    fn what_is_kept_as_sent_has_the_shape_that_clients_decode() {
+        for (field, value) in [
+            ("tags", json!(null)),
+            ("tags", json!({})),
+            ("tags", json!({"site": "a", "bare": null})),
+            ("blocked_tags", json!(null)),
+            ("blocked_tags", json!(["a"])),
+        ] {
+            assert_eq!(check_kept(field, &value), Ok(()), "{field} {value}");
+        }
+        for (field, value) in [
+            ("tags", json!([])),
+            ("tags", json!({"site": 1})),
+            ("tags", json!("a")),
+            ("blocked_tags", json!({})),
+            ("blocked_tags", json!(5)),
+            ("blocked_tags", json!("a")),
+            ("blocked_tags", json!([["a"]])),
+        ] {
+            let message = check_kept(field, &value).unwrap_err().message;
+            assert!(message.contains(&format!("'<obj>.{field}'")), "{message}");
+        }
     }
 }

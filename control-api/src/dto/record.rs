@@ -72,11 +72,7 @@ impl RecordFields {
         let mut extra = Map::new();
         for key in KEPT {
             if let Some(value) = body.get(key) {
-                let fits = value.is_null() || value.is_object() == (key == "tags");
-                if !fits {
-                    let expected = if key == "tags" { "of type object" } else { "of type array" };
-                    return Err(ApiError::invalid_field(key, value, expected));
-                }
+                fields::check_kept(key, value)?;
                 extra.insert(key.to_owned(), value.clone());
             }
         }
