@@ -73,6 +73,7 @@ impl SourceType {
         } else {
             "is not a known source type"
         };
+        let name: String = name.chars().take(64).collect();
         let known: Vec<&str> = Self::ALL.iter().map(|kind| kind.name).collect();
         Err(ApiError::bad_request(format!("sourcetype: {name:?} {reason}; available: {}", known.join(", "))))
     }

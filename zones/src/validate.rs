@@ -69,7 +69,7 @@ pub enum ValidationError {
     #[error("primary.enabled: outgoing zone transfers are not supported yet; only false is accepted")]
     Primary,
     /// The zone wants to be signed.
-    #[error("DNSSEC support is not enabled: this server does not sign zones yet")]
+    #[error("DNSSEC support is not enabled (dnssec: this server does not sign zones yet)")]
     Dnssec,
     /// The zone wants to be itself.
     #[error("link: a zone cannot be linked to itself")]
