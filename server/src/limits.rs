@@ -32,6 +32,10 @@ pub const COMPRESSION_NAMES: usize = 128;
 /// Last offset a compression pointer can express, plus one (RFC 1035, 4.1.4).
 pub const POINTER_REACH: usize = 0x4000;
 
+/// Compression pointers to follow for one name. A chain of ever longer names would make each point to the one
+/// before; readers give up: Go's resolver after 10, dnspython after 16.
+pub const POINTER_HOPS: u8 = 8;
+
 /// Datagrams taken from the kernel, and replies given to it, with one system call.
 pub const UDP_BATCH: usize = 64;
 

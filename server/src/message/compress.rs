@@ -15,6 +15,8 @@ const HASH_FACTOR: u32 = 0x9e37_79b1;
 struct Entry {
     hash: u32,
     offset: u16,
+    /// Pointers that whoever reads the name from here follows.
+    hops: u8,
 }
 
 /// Where names stand in one message. Reused from message to message.
@@ -26,6 +28,8 @@ pub struct NameTable {
     /// than the search.
     labels: Box<[Label]>,
     label_count: usize,
+    /// The hops of that name, as it will stand in the message.
+    label_hops: u8,
 }
 
 /// How a name is to be written.
@@ -39,13 +43,14 @@ pub struct Found {
 
 impl Default for NameTable {
     fn default() -> Self {
-        let entries = vec![Entry { hash: 0, offset: 0 }; limits::COMPRESSION_NAMES];
+        let entries = vec![Entry { hash: 0, offset: 0, hops: 0 }; limits::COMPRESSION_NAMES];
         let labels = vec![Label { hash: 0, offset: 0 }; MOST_LABELS];
         Self {
             entries: entries.into_boxed_slice(),
             length: 0,
             labels: labels.into_boxed_slice(),
             label_count: 0,
+            label_hops: 0,
         }
     }
 }
@@ -82,14 +87,18 @@ impl NameTable {
         self.add_labels(found.spelled_octets, at);
     }
 
-    /// Finds the longest ending of `name` that stands in `message`.
+    /// Finds the longest ending of `name` that stands in `message` and is within few enough hops.
     pub fn find(&mut self, message: &[u8], name: &[u8]) -> Found {
         self.take_apart(name);
         let known = self.entries.get(..self.length).unwrap_or(&[]);
         for label in self.labels.iter().take(self.label_count) {
             let ending = name.get(usize::from(label.offset)..).unwrap_or(&[]);
             for entry in known {
-                if entry.hash == label.hash && stands_at(message, entry.offset, ending) {
+                if entry.hash == label.hash
+                    && entry.hops < limits::POINTER_HOPS
+                    && stands_at(message, entry.offset, ending)
+                {
+                    self.label_hops = entry.hops + 1;
                     let spelled_octets = usize::from(label.offset);
                     return Found { spelled_octets, pointer: Some(entry.offset) };
                 }
@@ -107,7 +116,7 @@ impl NameTable {
             if within >= spelled_octets || offset >= limits::POINTER_REACH {
                 return;
             }
-            *entry = Entry { hash: label.hash, offset: offset as u16 };
+            *entry = Entry { hash: label.hash, offset: offset as u16, hops: self.label_hops };
             self.length += 1;
         }
     }
@@ -116,6 +125,7 @@ impl NameTable {
     /// whole.
     fn take_apart(&mut self, name: &[u8]) {
         self.label_count = 0;
+        self.label_hops = 0;
         let mut count = 0;
         let mut at = 0usize;
         while let Some(length @ 1..) = name.get(at).copied() {
@@ -229,6 +239,31 @@ mod tests {
         assert_eq!(found[3], Found { spelled_octets: 0, pointer: Some(24) });
         assert_eq!(found[4], Found { spelled_octets: 0, pointer: None });
         assert_eq!(message.len(), 12 + 17 + 7 + 2 + 2 + 1);
+    }
+
+    #[test]
+    fn no_name_takes_more_than_a_few_hops() {
+        let names: Vec<String> = (0..40).map(|depth| format!("{}example", "x.".repeat(depth))).collect();
+        let (message, found) = write(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let most = found
+            .iter()
+            .map(|found| {
+                let mut hops = 0;
+                let mut next = found.pointer;
+                while let Some(pointer) = next {
+                    hops += 1;
+                    let mut at = usize::from(pointer);
+                    while let length @ 1..=63 = message[at] {
+                        at += 1 + usize::from(length);
+                    }
+                    let is_pointer = message[at] >= 0xc0;
+                    next = is_pointer.then(|| u16::from_be_bytes([message[at] & 0x3f, message[at + 1]]));
+                }
+                hops
+            })
+            .max();
+        assert_eq!(most, Some(usize::from(limits::POINTER_HOPS)));
+        assert!(found.iter().skip(1).all(|found| found.pointer.is_some()), "all are still compressed");
     }
 
     #[test]
