@@ -98,8 +98,8 @@ impl<'a> Resolution<'a> {
         self.reply.record(Section::Answer, head, substitution.name())?;
         self.whole = self.reply.mark();
         match self.record_type {
-            // The CNAME is what was asked for.
-            RecordType::CNAME | RecordType::ANY => Ok(Step::Done),
+            // The CNAME is what was asked for. ANY asks for what the new name has (RFC 6672, 3.2).
+            RecordType::CNAME => Ok(Step::Done),
             _ => Ok(Step::Substituted(substitution)),
         }
     }

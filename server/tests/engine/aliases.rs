@@ -136,6 +136,26 @@ fn a_dname_is_answered_with_the_cname_it_makes() {
             "an x.tree.example.com. 200 CNAME x.example.net.",
         ],
     );
+    check(
+        "a.b.tree.example.com",
+        ANY,
+        &[
+            "NOERROR aa",
+            "an tree.example.com. 200 DNAME example.net.",
+            "an a.b.tree.example.com. 200 CNAME a.b.example.net.",
+            "an a.b.example.net. 300 A 192.0.2.10",
+        ],
+    );
+    check(
+        "x.tree.example.com",
+        ANY,
+        &[
+            "NXDOMAIN aa",
+            "an tree.example.com. 200 DNAME example.net.",
+            "an x.tree.example.com. 200 CNAME x.example.net.",
+            NET_SOA,
+        ],
+    );
     check("tree.example.com", 39, &["NOERROR aa", "an tree.example.com. 200 DNAME example.net."]);
     assert_eq!(
         ask("tree.example.com", A).of(&mut serving(EXAMPLE)).status(),
