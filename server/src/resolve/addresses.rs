@@ -72,7 +72,9 @@ impl<'a> Resolution<'a> {
             }
             let snapshot = self.snapshot;
             let Some(found) = snapshot.find_zone(&host, RecordType::A) else { continue };
-            let Lookup::Found(node) = found.zone.lookup(&host, found.apex_label, RecordType::A) else {
+            let (Lookup::Found(node) | Lookup::Wildcard { node }) =
+                found.zone.lookup(&host, found.apex_label, RecordType::A)
+            else {
                 continue;
             };
             let rrsets = ADDRESS_TYPES.into_iter().filter_map(|record_type| node.rrset(record_type));
@@ -145,11 +147,17 @@ impl<'a> Resolution<'a> {
         Ok(())
     }
 
-    /// Adds the addresses of one server, authoritative or glue, static or steered.
+    /// Adds the addresses of one server, authoritative (a wildcard's, too) or glue, static or steered.
     fn add_glue(&mut self, target: &'a [u8], host: &QueryName) -> Result<(), Full> {
         let snapshot = self.snapshot;
         let Some(found) = snapshot.find_zone(host, RecordType::A) else { return Ok(()) };
-        let Some(node) = found.zone.node_at(host, 0, found.apex_label) else { return Ok(()) };
+        let node = match found.zone.node_at(host, 0, found.apex_label) {
+            Some(node) => node,
+            None => match found.zone.lookup(host, found.apex_label, RecordType::A) {
+                Lookup::Wildcard { node } => node,
+                _ => return Ok(()),
+            },
+        };
         for record_type in ADDRESS_TYPES {
             if let Some(rrset) = node.rrset(record_type) {
                 self.write(Section::Additional, Owner::Spelled(target), &rrset, Take::All, |_| {})?;

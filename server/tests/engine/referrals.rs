@@ -83,6 +83,28 @@ fn an_alias_that_leads_below_a_cut_is_ours_and_its_target_is_referred() {
 }
 
 #[test]
+fn a_wildcard_gives_the_addresses_of_hosts_that_it_stands_for() {
+    let mut responder = serving(
+        "
+        zone example.com
+        *.hosts.example.com A 192.0.2.71
+        child.example.com NS ns.hosts.example.com
+        example.com MX 10 mx.hosts.example.com
+        example.com MX 20 mx.child.example.com
+        *.child.example.com A 192.0.2.72
+        ",
+    );
+    let referral = ["NOERROR", "au child.example.com. 300 NS ns.hosts.example.com."];
+    let glue = ["ad ns.hosts.example.com. 300 A 192.0.2.71"];
+    assert_reply(&ask("www.child.example.com", A).of(&mut responder), &[&referral[..], &glue].concat());
+    assert_eq!(
+        ask("example.com", MX).of(&mut responder).additional(),
+        ["mx.hosts.example.com. 300 A 192.0.2.71"],
+        "a wildcard below the cut is not ours"
+    );
+}
+
+#[test]
 fn glue_within_the_cut_that_does_not_fit_truncates_and_other_glue_does_not() {
     let servers = |place: &str| {
         let mut zone = "zone example.com\nzone example.net\n".to_owned();
