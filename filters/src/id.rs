@@ -1,14 +1,14 @@
 //! Identifiers of answers and data feeds: twelve octets, written as 24 hex digits.
-
-use std::fmt;
-use std::str::FromStr;
+//!
+//! Other crates define identifiers of their own objects with [`object_identifier!`](crate::object_identifier).
 
 /// Why a text is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected 24 hex digits")]
 pub struct IdError;
 
-fn parse_hex(text: &str) -> Option<[u8; 12]> {
+/// Reads 24 hex digits of either case; nothing else is accepted.
+pub fn parse_object_id(text: &str) -> Option<[u8; 12]> {
     let digits = text.as_bytes();
     if digits.len() != 24 {
         return None;
@@ -22,35 +22,37 @@ fn parse_hex(text: &str) -> Option<[u8; 12]> {
     Some(octets)
 }
 
-macro_rules! identifier {
+/// Defines an identifier of twelve octets that is written as 24 hex digits. The crate that uses it needs `serde`.
+#[macro_export]
+macro_rules! object_identifier {
     ($name:ident, $what:literal) => {
         #[doc = concat!("The identifier of ", $what, ".")]
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; 12]);
 
         impl $name {
             /// Reads 24 hex digits of either case; nothing else is accepted.
             pub fn parse(text: &str) -> Option<Self> {
-                parse_hex(text).map(Self)
+                $crate::parse_object_id(text).map(Self)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.iter().try_for_each(|octet| write!(out, "{octet:02x}"))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(out, concat!(stringify!($name), "({})"), self)
             }
         }
 
-        impl FromStr for $name {
-            type Err = IdError;
-            fn from_str(text: &str) -> Result<Self, IdError> {
-                Self::parse(text).ok_or(IdError)
+        impl std::str::FromStr for $name {
+            type Err = $crate::IdError;
+            fn from_str(text: &str) -> Result<Self, $crate::IdError> {
+                Self::parse(text).ok_or($crate::IdError)
             }
         }
 
@@ -63,14 +65,14 @@ macro_rules! identifier {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                Self::parse(&text).ok_or_else(|| serde::de::Error::custom(IdError))
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom($crate::IdError))
             }
         }
     };
 }
 
-identifier!(FeedId, "a data feed");
-identifier!(AnswerId, "an answer, stable across updates that send it back");
+object_identifier!(FeedId, "a data feed");
+object_identifier!(AnswerId, "an answer, stable across updates that send it back");
 
 #[cfg(test)]
 mod tests {

@@ -40,7 +40,7 @@ mod trace;
 pub use catalog::{FilterType, OptionKind, OptionType, filter_types};
 pub use chain::{AnswerInput, Chain, ChainError, ChainInput, FilterStep};
 pub use context::{Client, Context, Entropy, Scratch, from_seed_u64};
-pub use id::{AnswerId, FeedId};
+pub use id::{AnswerId, FeedId, IdError, parse_object_id};
 pub use live::FeedCell;
 pub use meta::{MetaEntry, MetaError, MetaKey, MetaTable, MetaValue, PulsarJob, parse_value};
 pub use place::{CountryTag, SubdivisionTag};
