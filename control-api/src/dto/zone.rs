@@ -73,8 +73,9 @@ impl ZoneFields {
         let mut extra = Map::new();
         for key in KEPT {
             if let Some(value) = body.get(key) {
-                // One view may come as a bare string.
-                if !(key == "views" && value.is_string()) {
+                if key == "views" {
+                    no_views(value)?;
+                } else {
                     fields::check_kept(key, value)?;
                 }
                 extra.insert(key.to_owned(), value.clone());
@@ -231,6 +232,20 @@ pub(crate) fn link(body: &Map<String, Value>) -> Result<Option<Name>, ApiError> 
             ApiError::invalid_field("link", &Value::from(text), &format!("a domain name: {error}"))
         }),
     }
+}
+
+/// A zone that is meant for some clients only must not be served to all.
+fn no_views(value: &Value) -> Result<(), ApiError> {
+    let is_empty = match value {
+        Value::Null => true,
+        Value::String(view) => view.is_empty(),
+        Value::Array(views) => views.is_empty(),
+        _ => false,
+    };
+    if is_empty {
+        return Ok(());
+    }
+    Err(ApiError::invalid_field("views", value, "empty: DNS views are not supported yet"))
 }
 
 /// Replication to other servers: `enabled`, and `secondaries` with an address each.

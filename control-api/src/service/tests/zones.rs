@@ -53,7 +53,7 @@ fn an_update_keeps_what_it_does_not_name_and_raises_the_serial_by_one() {
 #[test]
 fn a_zone_sent_back_as_it_was_read_is_no_change() {
     let fixture = Fixture::with_zone();
-    fixture.update_zone("example.com", json!({"tags": {"a": "b"}, "views": "x"})).unwrap();
+    fixture.update_zone("example.com", json!({"tags": {"a": "b"}, "views": []})).unwrap();
     let revision = fixture.service.revision();
     let mut body = zone_object(&fixture.zone("example.com"));
     body.insert("records".to_owned(), json!([]));
@@ -83,6 +83,8 @@ fn what_is_not_supported_yet_is_said_and_not_stored() {
     for (body, part) in [
         (json!({"secondary": {"enabled": true, "primary_ip": "192.0.2.1"}}), "not supported yet"),
         (json!({"primary": {"enabled": true, "secondaries": [{"ip": "192.0.2.1"}]}}), "primary.enabled"),
+        (json!({"views": ["inside"]}), "views"),
+        (json!({"views": "inside"}), "views"),
         (json!({"dnssec": true}), "DNSSEC support is not enabled"),
         (json!({"networks": [7]}), "<obj>.networks[0]"),
         (json!({"hostmaster": "a b@c..d"}), "hostmaster"),
