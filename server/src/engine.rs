@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
-use filters::{Client, Entropy};
+use filters::Entropy;
 use geoip_data::{GeoData, GeoHandle};
-use zones::{QueryName, RecordType, Snapshot, SnapshotCell};
+use zones::{Asker, QueryName, RecordType, Snapshot, SnapshotCell, Workspace};
 
 use crate::limits;
 use crate::message::build::{Full, ReplyBuilder, ReplyEdns, allowed_octets};
@@ -18,7 +18,7 @@ use crate::message::compress::NameTable;
 use crate::message::parse::{Edns, Header, Malformed, read_edns};
 use crate::message::{HEADER_OCTETS, Opcode, ResponseCode, class, flags, read_u16};
 use crate::resolve::{Authority, Resolution};
-use crate::steering::{Steering, Workspace};
+use crate::steering::Steering;
 use crate::telemetry::counters::{Counter, Counters};
 
 /// How a query came.
@@ -219,11 +219,10 @@ impl Responder {
             Transport::Tcp => limits::STREAM_MESSAGE_OCTETS,
         };
         let edns = query.edns.map(|edns| self.reply_edns(&edns));
-        let subnet = query.edns.and_then(|edns| edns.client_subnet).filter(|subnet| subnet.source_bits() > 0);
+        let subnet = query.edns.and_then(|edns| edns.client_subnet);
         let reply = ReplyBuilder::new(out, allowed, query.question, edns, &mut self.names)?;
         let steering = Steering::new(
-            Client::source(from.address.ip()),
-            subnet.map(|subnet| Client::subnet(subnet.address(), subnet.source_bits())),
+            Asker::new(from.address.ip(), subnet.map(|subnet| (subnet.address(), subnet.source_bits()))),
             self.geo.load(),
             &mut self.entropy,
             &mut self.workspace,

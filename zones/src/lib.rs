@@ -13,6 +13,7 @@ pub mod rdata;
 pub mod record;
 pub mod record_type;
 pub mod snapshot;
+pub mod steering;
 pub mod validate;
 pub mod zone;
 pub mod zone_file;
@@ -28,5 +29,6 @@ pub use snapshot::{
     Lookup, Node, QueryName, RdataList, Rrset, RrsetBody, Snapshot, SnapshotCell, SoaView, Steered, World,
     Zone, ZoneMatch,
 };
+pub use steering::{Asker, Chosen, Workspace};
 pub use validate::ValidationError;
 pub use zone::ZoneDoc;
