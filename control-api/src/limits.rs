@@ -84,6 +84,12 @@ pub const ACTIVITY_RESULTS: usize = 20;
 /// Activity entries whatever the request asks for.
 pub const ACTIVITY_RESULTS_MAX: usize = 10_000;
 
+/// Aliases followed in one explanation; as many as in one reply over DNS.
+pub const EXPLAINED_ALIASES: usize = 16;
+/// Explanations, simulations and dry runs worked on at once: each may keep a core busy for a while and hold
+/// some ten MiB. Others wait.
+pub const EXAMINATIONS: usize = 2;
+
 /// Bytes of the name of a source or feed, and of one string of their configuration.
 pub const NAME_BYTES: usize = 256;
 /// Feeds of one source.

@@ -9,14 +9,15 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{any, get, post, put};
 use geoip_data::GeoHandle;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 use crate::http::front::Front;
-use crate::limits::Limits;
+use crate::limits::{EXAMINATIONS, Limits};
 use crate::native::health;
 use crate::service::Service;
 use crate::unserved;
-use crate::v1::{activity, catalog, dnssec, feeds, import, push, records, search, sources, zones};
+use crate::v1::{activity, catalog, dnssec, explain, feeds, import, push, records, search, sources, zones};
 
 /// Writes counters of the rest of the process in the Prometheus text format.
 pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -40,6 +41,30 @@ pub struct ApiState {
     /// Settings of the HTTP side.
     pub options: Arc<ApiOptions>,
     pub(crate) imports: Arc<import::Imports>,
+    /// Places for work that may take a while.
+    pub(crate) examinations: Arc<Semaphore>,
+}
+
+impl ApiState {
+    /// Runs a read that may keep a core busy, as one of a few at a time, apart from the threads that serve
+    /// requests.
+    ///
+    /// # Errors
+    /// Those of `action`.
+    pub(crate) async fn examine<T, F>(&self, action: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Service) -> Result<T, ApiError> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.examinations).acquire_owned().await.map_err(ApiError::internal)?;
+        self.service
+            .read(move |service| {
+                // A caller that goes away does not end the work, so the place is given back by the work itself.
+                let _permit = permit;
+                action(service)
+            })
+            .await
+    }
 }
 
 impl FromRef<ApiState> for Service {
@@ -52,7 +77,8 @@ impl FromRef<ApiState> for Service {
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
     let (options, imports) = (Arc::new(options), Arc::default());
-    let state = ApiState { service: service.clone(), geo, options, imports };
+    let examinations = Arc::new(Semaphore::new(EXAMINATIONS));
+    let state = ApiState { service: service.clone(), geo, options, imports, examinations };
     let front = Arc::new(Front::new(service, routes().with_state(state), limits));
     Router::new().fallback(move |request: Request| {
         let front = Arc::clone(&front);
@@ -99,6 +125,7 @@ fn dns() -> Router<ApiState> {
         .route("/v1/zones/{zone}/{domain}/{type}", record)
         // Not a record called `versions`.
         .route("/v1/zones/{zone}/versions/{version}", any(not_served))
+        .route("/v1/explain/{zone}/{domain}/{type}", get(explain::explain))
         .route("/v1/import/zonefile/{zone}", upload)
         .route("/v1/search", get(search::search))
 }

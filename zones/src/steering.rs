@@ -31,10 +31,10 @@ impl Asker {
         }
     }
 
-    /// Whom the answers of a record are for.
+    /// Whom answers are for: the subnet where the record honors one, else the source.
     #[inline]
-    pub fn client(&self, record: &Steered) -> Client {
-        self.subnet.filter(|_| record.use_client_subnet).unwrap_or(self.source)
+    pub fn client(&self, use_client_subnet: bool) -> Client {
+        self.subnet.filter(|_| use_client_subnet).unwrap_or(self.source)
     }
 }
 
@@ -71,7 +71,7 @@ impl Steered {
         trace: &mut T,
     ) -> Chosen<'w> {
         let Workspace { scratch, selection, sent } = workspace;
-        let client = asker.client(self);
+        let client = asker.client(self.use_client_subnet);
         let count = self.answer_count();
         selection.reset(count);
         let mut context = Context::new(client, geo, entropy, scratch);

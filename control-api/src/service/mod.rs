@@ -18,6 +18,7 @@ mod pointers;
 mod prepared;
 mod read;
 mod records;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -1,8 +1,9 @@
-//! The endpoints that are compatible with the NS1 v1 API.
+//! The endpoints that are compatible with the NS1 v1 API, and those of ours that are about its records.
 
 pub mod activity;
 pub mod catalog;
 pub mod dnssec;
+pub mod explain;
 pub mod feeds;
 pub mod import;
 pub mod push;
