@@ -144,7 +144,7 @@ impl<'a> Generator<'a> {
                 if connection.read(&mut buffer)? {
                     connection.last_reply = now;
                     connection.take_replies(|key, reply| {
-                        let is_sampled = outcome.answered % SAMPLE == 0;
+                        let is_sampled = outcome.answered.is_multiple_of(SAMPLE);
                         let is_right = !self.checks_content
                             || check::has_shape(scenario, reply)
                                 && (!is_sampled || check::content(scenario, key, reply, self.geo).is_ok());

@@ -169,7 +169,7 @@ impl<'a> Generator<'a> {
                 }
             }
             now = Instant::now();
-            if round % ROUNDS_PER_LOOK == 0 {
+            if round.is_multiple_of(ROUNDS_PER_LOOK) {
                 self.expire(now);
             }
             if now - begun >= time {
@@ -303,7 +303,7 @@ impl<'a> Generator<'a> {
         for (buffer, length) in self.buffers.iter().zip(lengths).take(count) {
             let reply = &buffer[..length];
             let Some(slot) = lane.close(reply) else { continue };
-            let sampled = self.checks_content && self.outcome.answered % SAMPLE == 0;
+            let sampled = self.checks_content && self.outcome.answered.is_multiple_of(SAMPLE);
             let is_right = check::has_shape(scenario, reply)
                 || !self.checks_content && reply.len() > 12 && reply[2] & 0x80 != 0;
             if !is_right || sampled && check::content(scenario, slot.key, reply, self.geo).is_err() {
