@@ -3,49 +3,72 @@
 //! Tables are rewritten chunk by chunk, so the operations are first brought into the order of the keys: what
 //! is wiped (prefixes), and on top of it what each touched key ends up as.
 
-use std::collections::btree_map;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::iter::Peekable;
+use std::vec;
 
-use crate::{Op, Table};
+use crate::Table;
+use crate::change::Action;
 
 /// A key of a table. Orders like the keys on disk.
 type Place<'a> = (Table, &'a [u8]);
 
+/// What becomes of a key; `None` is removed.
+type Point<'a> = (Place<'a>, Option<&'a [u8]>);
+
 /// What a list of operations amounts to.
 #[derive(Default)]
 pub(crate) struct Changes<'a> {
-    /// What becomes of single keys; `None` is removed. Takes precedence over `wiped`.
-    points: BTreeMap<Place<'a>, Option<&'a [u8]>>,
+    /// What becomes of single keys, the last asked for last. Takes precedence over `wiped`.
+    points: Vec<Point<'a>>,
+    /// Whether the keys do not ascend: imports ask for them in their order, and are not sorted again.
+    is_mixed: bool,
     /// Prefixes to be emptied. Invariant: none is a prefix of another.
     wiped: BTreeSet<Place<'a>>,
 }
 
 impl<'a> Changes<'a> {
-    /// Adds the operations up, in their order.
-    pub(crate) fn collect(ops: impl IntoIterator<Item = &'a Op>) -> Self {
-        let mut changes = Self::default();
-        for op in ops {
-            match op {
-                Op::Put { table, key, value } => {
-                    changes.points.insert((*table, key), Some(value));
-                }
-                Op::Delete { table, key } => {
-                    changes.points.insert((*table, key), None);
-                }
-                Op::DeletePrefix { table, prefix } => changes.wipe((*table, prefix)),
-            }
+    /// Adds an operation.
+    pub(crate) fn add(&mut self, table: Table, key: &'a [u8], action: Action<'a>) {
+        let place = (table, key);
+        match action {
+            Action::Put(value) => self.set(place, Some(value)),
+            Action::Delete => self.set(place, None),
+            Action::DeletePrefix => self.wipe(place),
         }
-        changes
+    }
+
+    /// How many operations were added, less those that others overrule.
+    pub(crate) fn len(&self) -> usize {
+        self.points.len() + self.wiped.len()
+    }
+
+    fn set(&mut self, place: Place<'a>, value: Option<&'a [u8]>) {
+        self.is_mixed |= self.points.last().is_some_and(|(last, _)| *last >= place);
+        self.points.push((place, value));
+    }
+
+    /// Sorts the points and keeps the last of each key.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.is_mixed) {
+            self.points.sort_by_key(|(place, _)| *place);
+            // `dedup_by` keeps the first of equals, so the later value moves there.
+            self.points.dedup_by(|later, first| {
+                let same = later.0 == first.0;
+                if same {
+                    first.1 = later.1;
+                }
+                same
+            });
+        }
     }
 
     /// Adds a prefix to be emptied.
     fn wipe(&mut self, place: Place<'a>) {
-        let doomed: Vec<_> =
-            self.points.range(place..).map(|(at, _)| *at).take_while(|at| covers(place, *at)).collect();
-        for at in doomed {
-            self.points.remove(&at);
-        }
+        self.settle();
+        let start = self.points.partition_point(|(at, _)| *at < place);
+        let doomed = self.points[start..].iter().take_while(|(at, _)| covers(place, *at)).count();
+        self.points.drain(start..start + doomed);
         if is_wiped(&self.wiped, place) {
             return;
         }
@@ -58,7 +81,8 @@ impl<'a> Changes<'a> {
     }
 
     /// Starts going through the changes in key order.
-    pub(crate) fn into_sweep(self) -> Sweep<'a> {
+    pub(crate) fn into_sweep(mut self) -> Sweep<'a> {
+        self.settle();
         let pending_wipes = self.wiped.clone();
         Sweep { points: self.points.into_iter().peekable(), wiped: self.wiped, pending_wipes, resume: None }
     }
@@ -66,7 +90,7 @@ impl<'a> Changes<'a> {
 
 /// A pass over the changes, chunk by chunk.
 pub(crate) struct Sweep<'a> {
-    points: Peekable<btree_map::IntoIter<Place<'a>, Option<&'a [u8]>>>,
+    points: Peekable<vec::IntoIter<Point<'a>>>,
     wiped: BTreeSet<Place<'a>>,
     /// The prefixes whose end has not been reached.
     pending_wipes: BTreeSet<Place<'a>>,

@@ -16,28 +16,49 @@ const DELETE: u8 = 2;
 /// Kind byte of [`Op::DeletePrefix`].
 const DELETE_PREFIX: u8 = 3;
 
+/// What a put takes beside its key and its value.
+pub(crate) const PUT_OCTETS: usize = 8;
+
 /// How many bytes [`encode`] will append for the operation.
 pub(crate) fn encoded_bytes(op: &Op) -> u64 {
     match op {
-        Op::Put { key, value, .. } => 8 + key.len() as u64 + value.len() as u64,
+        Op::Put { key, value, .. } => PUT_OCTETS as u64 + key.len() as u64 + value.len() as u64,
         Op::Delete { key, .. } | Op::DeletePrefix { prefix: key, .. } => 4 + key.len() as u64,
+        Op::Puts(puts) => puts.octets().len() as u64,
     }
 }
 
 /// Appends the operation to `out`. Its sizes have been checked against the limits.
 pub(crate) fn encode(op: &Op, out: &mut Vec<u8>) {
-    let (kind, table, key) = match op {
-        Op::Put { table, key, .. } => (PUT, table, key),
-        Op::Delete { table, key } => (DELETE, table, key),
-        Op::DeletePrefix { table, prefix } => (DELETE_PREFIX, table, prefix),
-    };
+    match op {
+        Op::Put { table, key, value } => encode_put(*table, key, value, out),
+        Op::Delete { table, key } => encode_key(DELETE, *table, key, out),
+        Op::DeletePrefix { table, prefix } => encode_key(DELETE_PREFIX, *table, prefix, out),
+        Op::Puts(puts) => out.extend(puts.octets()),
+    }
+}
+
+/// Appends a put.
+pub(crate) fn encode_put(table: Table, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    encode_key(PUT, table, key, out);
+    out.extend((value.len() as u32).to_le_bytes());
+    out.extend(value);
+}
+
+fn encode_key(kind: u8, table: Table, key: &[u8], out: &mut Vec<u8>) {
     out.extend([kind, table.prefix()]);
     out.extend((key.len() as u16).to_le_bytes());
     out.extend(key);
-    if let Op::Put { value, .. } = op {
-        out.extend((value.len() as u32).to_le_bytes());
-        out.extend(value);
-    }
+}
+
+/// Takes the key and the value of the next put of a list that holds nothing else.
+pub(crate) fn take_put<'a>(puts: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let (head, rest) = puts.split_first_chunk::<4>()?;
+    let (key, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([head[2], head[3]])))?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *puts = rest;
+    Some((key, value))
 }
 
 /// Reads the next operation; `None` at the end of the input.

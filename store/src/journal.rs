@@ -16,7 +16,7 @@ use crate::files::{Context, sync_dir};
 use crate::segment::{
     DATA_START, RECORD_HEADER_BYTES, RecordHeader, RecordKind, SegmentHeader, record_bytes,
 };
-use crate::{ChangeSet, StoreError, codec};
+use crate::{ChangeSet, Op, StoreError, codec};
 
 /// Encoded bytes are handed to the file in portions of this size.
 const WRITE_BYTES: usize = 1 << 20;
@@ -267,10 +267,20 @@ impl Active {
             let mut payload_bytes = 0;
             let mut hasher = crc32fast::Hasher::new();
             for op in &set.ops {
+                payload_bytes += codec::encoded_bytes(op);
+                if let Op::Puts(puts) = op {
+                    // Encoded already, and perhaps large: written from where it lies.
+                    hasher.update(puts.octets());
+                    self.write_at(&buffer, buffer_at)?;
+                    buffer_at += buffer.len() as u64;
+                    buffer.clear();
+                    self.write_at(puts.octets(), buffer_at)?;
+                    buffer_at += puts.octets().len() as u64;
+                    continue;
+                }
                 let from = buffer.len();
                 codec::encode(op, &mut buffer);
                 hasher.update(&buffer[from..]);
-                payload_bytes += (buffer.len() - from) as u64;
                 if buffer.len() >= WRITE_BYTES {
                     self.write_at(&buffer, buffer_at)?;
                     buffer_at += buffer.len() as u64;

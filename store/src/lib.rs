@@ -33,7 +33,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use change::{ChangeSet, Op, Table};
+pub use change::{ChangeSet, Op, Puts, Table};
 pub use error::StoreError;
 pub use journal_store::{JournalStore, Options, RecoveryReport};
 pub use memory::MemoryStore;

@@ -38,16 +38,24 @@ pub(crate) const KEPT_TABLES: usize = 2;
 pub(crate) fn check(set: &ChangeSet) -> Result<u64, StoreError> {
     let mut total = 0u64;
     for op in &set.ops {
-        let (key, value) = match op {
-            Op::Put { key, value, .. } => (key.len() as u64, value.len() as u64),
-            Op::Delete { key, .. } | Op::DeletePrefix { prefix: key, .. } => (key.len() as u64, 0),
-        };
-        within("key", key, MAX_KEY_BYTES)?;
-        within("value", value, MAX_VALUE_BYTES)?;
+        match op {
+            Op::Put { key, value, .. } => check_entry(key.len() as u64, value.len() as u64)?,
+            Op::Delete { key, .. } | Op::DeletePrefix { prefix: key, .. } => {
+                check_entry(key.len() as u64, 0)?;
+            }
+            // Each was checked when it was added.
+            Op::Puts(_) => {}
+        }
         total = total.saturating_add(crate::codec::encoded_bytes(op));
     }
     within("change set", total, MAX_CHANGE_SET_BYTES)?;
     Ok(total)
+}
+
+/// Checks the lengths of a key and its value.
+pub(crate) fn check_entry(key: u64, value: u64) -> Result<(), StoreError> {
+    within("key", key, MAX_KEY_BYTES)?;
+    within("value", value, MAX_VALUE_BYTES)
 }
 
 /// Refuses what is longer than its limit.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
+use crate::change::Action;
 use crate::{ChangeSet, Entries, Entry, Op, Store, StoreError, Table};
 
 /// How many entries a scan copies under one lock.
@@ -45,26 +46,26 @@ impl MemoryStore {
 impl State {
     /// Does one operation.
     fn apply(&mut self, op: &Op) {
-        match op {
-            Op::Put { table, key, value } => {
-                self.tables.insert((*table, key.clone()), value.clone());
-            }
-            Op::Delete { table, key } => {
-                self.tables.remove(&(*table, key.clone()));
-            }
-            Op::DeletePrefix { table, prefix } => {
-                let doomed: Vec<_> = self
-                    .tables
-                    .range((*table, prefix.clone())..)
-                    .map(|(key, _)| key)
-                    .take_while(|(of, key)| of == table && key.starts_with(prefix))
-                    .cloned()
-                    .collect();
-                for key in doomed {
-                    self.tables.remove(&key);
+        let done: Result<(), std::convert::Infallible> = op.each(|table, key, action| {
+            match action {
+                Action::Put(value) => {
+                    self.tables.insert((table, key.to_vec()), value.to_vec());
+                }
+                Action::Delete => {
+                    self.tables.remove(&(table, key.to_vec()));
+                }
+                Action::DeletePrefix => {
+                    let from = (table, key.to_vec());
+                    let keys = self.tables.range(from..).map(|(at, _)| at);
+                    let under = keys.take_while(|(of, at)| *of == table && at.starts_with(key));
+                    for doomed in under.cloned().collect::<Vec<_>>() {
+                        self.tables.remove(&doomed);
+                    }
                 }
             }
-        }
+            Ok(())
+        });
+        done.unwrap_or_else(|never| match never {});
     }
 }
 

@@ -535,7 +535,7 @@ fn load_checkpoint(dir: &Path, tables: &Tables) -> Result<(), StoreError> {
                 loader.finish()?;
             }
             ops.push(op);
-            if ops.len() < OPS_AT_ONCE { Ok(()) } else { tables.apply_piece(&std::mem::take(&mut ops)) }
+            if ops.len() < OPS_AT_ONCE { Ok(()) } else { tables.apply_ops(&std::mem::take(&mut ops)) }
         }
     });
     match read {
@@ -547,7 +547,7 @@ fn load_checkpoint(dir: &Path, tables: &Tables) -> Result<(), StoreError> {
         }
     }
     loader.map_or(Ok(()), BulkLoader::finish)?;
-    tables.apply_piece(&ops)
+    tables.apply_ops(&ops)
 }
 
 /// Writes a checkpoint of tables that nobody is changing, and returns its length.

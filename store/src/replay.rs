@@ -122,7 +122,7 @@ fn apply_large(tables: &Tables, revision: u64, payload: &mut dyn Read) -> Result
         if ops.is_empty() {
             return tables.set_mark(revision, 0, false);
         }
-        tables.apply_piece(&ops)?;
+        tables.apply_ops(&ops)?;
     }
 }
 

@@ -272,12 +272,7 @@ impl Tables {
     /// Applies change sets, the last of which has revision `last`.
     pub(crate) fn apply(&self, sets: &[ChangeSet], last: u64) -> Result<(), StoreError> {
         self.begin(last.saturating_sub(sets.len() as u64), last)?;
-        let ops = || sets.iter().flat_map(|set| &set.ops);
-        if ops().take(PIECE_OPS + 1).count() <= PIECE_OPS {
-            self.write(Changes::collect(ops()))?;
-        } else {
-            sets.iter().try_for_each(|set| self.apply_piece(&set.ops))?;
-        }
+        self.apply_ops(sets.iter().flat_map(|set| &set.ops))?;
         self.set_mark(last, 0, false)
     }
 
@@ -286,9 +281,16 @@ impl Tables {
         self.set_mark(applied, pending, false)
     }
 
-    /// Applies operations of an announced change set.
-    pub(crate) fn apply_piece(&self, ops: &[Op]) -> Result<(), StoreError> {
-        ops.chunks(PIECE_OPS).try_for_each(|piece| self.write(Changes::collect(piece)))
+    /// Applies operations of announced change sets, a bounded number at a time.
+    pub(crate) fn apply_ops<'a>(&self, ops: impl IntoIterator<Item = &'a Op>) -> Result<(), StoreError> {
+        let mut changes = Changes::default();
+        for op in ops {
+            op.each(|table, key, action| {
+                changes.add(table, key, action);
+                if changes.len() < PIECE_OPS { Ok(()) } else { self.write(std::mem::take(&mut changes)) }
+            })?;
+        }
+        self.write(changes)
     }
 
     /// Says which revision the tables are at.

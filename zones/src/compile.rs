@@ -51,8 +51,24 @@ impl CompiledRecord {
         rdatas: &[impl AsRef<[u8]>],
     ) -> Result<Self, RecordError> {
         check_ttl(ttl)?;
-        let rdatas: Vec<&[u8]> = rdatas.iter().map(AsRef::as_ref).collect();
-        Ok(Self { owner, rtype, ttl, body: CompiledBody::Static(pack_static(rtype, &rdatas)?), tier: 1 })
+        let packed = match rdatas {
+            [only] => pack_one(only.as_ref())?,
+            _ => pack_static(rtype, &rdatas.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+        };
+        Ok(Self { owner, rtype, ttl, body: CompiledBody::Static(packed), tier: 1 })
+    }
+
+    /// Whether [`Self::from_rdata`] makes a record of this, which has no more answers than a stored record.
+    ///
+    /// # Errors
+    /// As [`Self::from_rdata`], and [`RecordError::TooManyAnswers`].
+    pub fn check_rdata(rtype: RecordType, ttl: u32, rdatas: &[impl AsRef<[u8]>]) -> Result<(), RecordError> {
+        check_ttl(ttl)?;
+        match rdatas {
+            [only] => check_total(only.as_ref().len()),
+            _ if rdatas.len() > MAX_ANSWERS => Err(RecordError::TooManyAnswers { count: rdatas.len() }),
+            _ => pack_static(rtype, &rdatas.iter().map(AsRef::as_ref).collect::<Vec<_>>()).map(drop),
+        }
     }
 
     /// The name at which the record is.
@@ -183,6 +199,9 @@ pub enum ZoneError {
         value: u32,
     },
 }
+
+/// Owner (compressed), type, class, TTL and length: what a record takes in a message beside its data.
+const RR_OCTETS: usize = 12;
 
 type Feeds<'a> = &'a dyn Fn(FeedId) -> Option<Arc<FeedCell>>;
 
@@ -344,6 +363,19 @@ fn check_feeds(meta: &MetaTable, feeds: Feeds<'_>, place: impl Fn() -> String) -
     }
 }
 
+/// Refuses data of one record that no message could hold.
+fn check_total(rdata_octets: usize) -> Result<(), RecordError> {
+    let octets = rdata_octets + RR_OCTETS;
+    let too_long = RecordError::RdataTotal { octets, limit: MAX_STATIC_RDATA };
+    if octets > MAX_STATIC_RDATA { Err(too_long) } else { Ok(()) }
+}
+
+/// [`pack_static`] for the most common case, without the detour over lists.
+fn pack_one(rdata: &[u8]) -> Result<Box<[u8]>, RecordError> {
+    check_total(rdata.len())?;
+    pack([rdata]).map_err(|_| RecordError::RdataTotal { octets: rdata.len(), limit: MAX_STATIC_RDATA })
+}
+
 /// Packs the rdata that a record without a chain gives: each once, and one only where the type allows one.
 fn pack_static(rtype: RecordType, rdatas: &[&[u8]]) -> Result<Box<[u8]>, RecordError> {
     let served = match rtype {
@@ -356,7 +388,7 @@ fn pack_static(rtype: RecordType, rdatas: &[&[u8]]) -> Result<Box<[u8]>, RecordE
         [_] => served.to_vec(),
         _ => served.iter().copied().filter(|rdata| seen.insert(*rdata)).collect(),
     };
-    let octets = unique.iter().map(|rdata| rdata.len() + 12).sum();
+    let octets = unique.iter().map(|rdata| rdata.len() + RR_OCTETS).sum();
     let too_long = RecordError::RdataTotal { octets, limit: MAX_STATIC_RDATA };
     if octets > MAX_STATIC_RDATA { Err(too_long) } else { pack(unique).map_err(|_| too_long) }
 }

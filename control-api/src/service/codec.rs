@@ -1,15 +1,16 @@
 //! How documents and keys are written in the tables.
 //!
 //! A value is one version octet followed by the document as JSON, so that a later version can read what
-//! an earlier one wrote. Keys sort the way lists are shown: zones by name, the records of a zone by owner
+//! an earlier one wrote; plain records have a form of their own ([`packed`]). Keys sort the way lists are shown: zones by name, the records of a zone by owner
 //! and then by type number. The text of a name never holds a NUL octet (it is escaped), which therefore
 //! separates the parts.
 
 use filters::FeedId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zones::{Name, RecordType};
+use zones::{Name, RecordDoc, RecordType};
 
+use super::packed::{self, PackedRecord};
 use crate::error::ApiError;
 use crate::ids::SourceId;
 
@@ -41,6 +42,25 @@ pub(crate) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, ApiError> {
             "a stored document has format {version}, this program reads format {FORMAT}"
         ))),
         None => Err(ApiError::internal("a stored document is empty")),
+    }
+}
+
+/// A record as table value.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn encode_record(key: &[u8], record: &RecordDoc) -> Result<Vec<u8>, ApiError> {
+    packed::pack(key, record).map_or_else(|| encode(record), Ok)
+}
+
+/// A record from its key and its table value.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn decode_record(key: &[u8], value: &[u8]) -> Result<RecordDoc, ApiError> {
+    match PackedRecord::read(value) {
+        Some(packed) => packed.document(key).map_err(ApiError::internal),
+        None => decode(value),
     }
 }
 
@@ -78,6 +98,11 @@ pub(crate) fn parse_record_key(key: &[u8]) -> Option<(&str, &str, RecordType)> {
     let zone = std::str::from_utf8(parts.next()?).ok()?;
     let owner = std::str::from_utf8(parts.next()?).ok()?;
     Some((zone, owner, RecordType(u16::from_be_bytes(*rtype))))
+}
+
+/// What of a record's key says where it is, without the type: zone and owner.
+pub(crate) fn owner_of_key(key: &[u8]) -> &[u8] {
+    key.split_last_chunk::<2>().map_or(key, |(names, _)| names)
 }
 
 /// The key of a source.

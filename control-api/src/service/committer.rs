@@ -22,8 +22,9 @@ use zones::snapshot::SnapshotCell;
 
 use super::actor::Actor;
 use super::directory::Directory;
+use super::load;
 use super::overlay::{Layer, View};
-use super::transaction::{Effects, Finished, Surroundings, Transaction};
+use super::transaction::{Effects, Finished, Surroundings, Transaction, Visible};
 use super::{Committed, ServiceOptions};
 use crate::error::ApiError;
 
@@ -265,9 +266,15 @@ impl Committer {
         for (hash, key) in effects.keys {
             self.directory.set_key(hash, key);
         }
-        if !effects.changes.is_empty() {
-            let snapshot = self.world.apply(revision, effects.changes);
-            self.snapshot.store(snapshot);
+        if !effects.visible.is_empty() {
+            let mut update = self.world.update();
+            for visible in effects.visible {
+                match visible {
+                    Visible::Change(change) => update.take(change),
+                    Visible::Imported(puts) => load::imported(&puts, &self.directory, &mut update),
+                }
+            }
+            self.snapshot.store(update.publish(revision));
         }
     }
 }

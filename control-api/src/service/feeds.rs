@@ -5,7 +5,7 @@ use std::sync::Arc;
 use filters::{FeedCell, FeedId};
 use serde_json::Value;
 use store::Table;
-use zones::{Name, RecordDoc};
+use zones::Name;
 
 use super::codec;
 use super::directory::LiveFeed;
@@ -106,7 +106,7 @@ impl Transaction<'_> {
     fn remove_feed(&mut self, feed: FeedId) -> Result<(), ApiError> {
         for (key, _) in self.scan(Table::FeedUses, &codec::uses_of_feed(feed))? {
             let Some(record_key) = codec::parse_use_by_feed(&key) else { continue };
-            let Some(old) = self.get::<RecordDoc>(Table::Records, record_key)? else { continue };
+            let Some(old) = self.stored_record(record_key)? else { continue };
             let zone = Name::parse(&old.zone).map_err(ApiError::internal)?;
             let mut record = old.clone();
             pointers::remove_feed(&mut record, feed);

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use filters::{FeedCell, FeedId, MetaKey, parse_value};
 use rand::RngExt;
-use store::{ChangeSet, Store, Table};
-use zones::{Change, CompiledRecord, Name, RecordDoc, World, ZoneDoc, compile};
+use store::{ChangeSet, Puts, Store, Table};
+use zones::snapshot::Update;
+use zones::{Change, Name, RecordDoc, World, ZoneDoc, compile};
 
 use super::OpenError;
 use super::codec;
 use super::directory::{Directory, LiveFeed};
 use super::documents::{FeedValues, KeyDoc};
+use super::packed::PackedRecord;
 use crate::auth::KeyHasher;
 use crate::dto::feed::FeedDoc;
 use crate::error::ApiError;
@@ -80,48 +82,74 @@ fn restore(cell: &FeedCell, values: &FeedValues) {
 /// A record that no longer compiles is left out, loudly: one bad record must not keep a million good ones
 /// from being served.
 pub(super) fn world(store: &dyn Store, directory: &Directory) -> Result<World, OpenError> {
-    let mut failure = None;
-    let zones = store.scan(Table::Zones, b"", None).map(|entry| {
+    let mut world = World::new();
+    let mut update = world.update();
+    for entry in store.scan(Table::Zones, b"", None) {
         let zone: ZoneDoc = codec::decode(&entry?.1)?;
         let settings = compile::zone(&zone)
             .map_err(|error| OpenError::Document(format!("zone {}: {error}", zone.zone)))?;
-        Ok(Some(Change::PutZone(settings)))
-    });
-    let records = store.scan(Table::Records, b"", None).map(|entry| {
-        let record: RecordDoc = codec::decode(&entry?.1)?;
-        Ok(compiled(&record, directory).and_then(|compiled| {
-            let zone = Name::parse(&record.zone).ok()?;
-            Some(Change::PutRecord { zone, record: compiled })
-        }))
-    });
-    let changes = zones
-        .chain(records)
-        .map_while(|change: Result<_, OpenError>| match change {
-            Ok(change) => Some(change),
-            Err(error) => {
-                failure = Some(error);
-                None
-            }
-        })
-        .flatten();
-    let mut world = World::new();
-    world.apply(store.revision(), changes);
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(world),
+        update.take(Change::PutZone(settings));
+    }
+    let mut reader = RecordReader::new(directory);
+    for entry in store.scan(Table::Records, b"", None) {
+        let (key, value) = entry?;
+        reader.read(&key, &value, &mut update)?;
+    }
+    update.publish(store.revision());
+    Ok(world)
+}
+
+/// Makes records visible that an import has stored. They have been checked; one that cannot be served after
+/// all is left out, loudly.
+pub(super) fn imported(puts: &Puts, directory: &Directory, update: &mut Update<'_>) {
+    let mut reader = RecordReader::new(directory);
+    for (key, value) in puts.iter() {
+        if let Err(error) = reader.read(key, value, update) {
+            tracing::error!(%error, "an imported record cannot be served");
+        }
     }
 }
 
-fn compiled(record: &RecordDoc, directory: &Directory) -> Option<CompiledRecord> {
-    let feeds = |id| directory.feed(id).map(|feed| feed.cell);
-    match compile::record(record, &feeds) {
-        Ok(compiled) => Some(compiled),
-        Err(error) => {
-            tracing::error!(
-                zone = record.zone, domain = record.domain, rtype = %record.rtype, %error,
-                "a stored record cannot be served"
-            );
-            None
+/// Reads stored records for the world.
+struct RecordReader<'d> {
+    directory: &'d Directory,
+    /// The zone of the record before, as the key has it and as a name: records come grouped by zone.
+    zone: Option<(String, Name)>,
+}
+
+impl<'d> RecordReader<'d> {
+    fn new(directory: &'d Directory) -> Self {
+        Self { directory, zone: None }
+    }
+
+    /// Hands on what a record is to queries.
+    fn read(&mut self, key: &[u8], value: &[u8], update: &mut Update<'_>) -> Result<(), OpenError> {
+        let compiled = match PackedRecord::read(value) {
+            Some(packed) => packed.compile(key),
+            None => {
+                let record: RecordDoc = codec::decode(value)?;
+                let feeds = |id| self.directory.feed(id).map(|feed| feed.cell);
+                compile::record(&record, &feeds).map_err(|error| error.to_string())
+            }
+        };
+        match compiled.and_then(|record| Ok((self.zone(key)?, record))) {
+            Ok((zone, record)) => update.put_record(zone, &record),
+            Err(error) => {
+                let key = String::from_utf8_lossy(key);
+                tracing::error!(key = %key.escape_debug(), error, "a stored record cannot be served");
+            }
         }
+        Ok(())
+    }
+
+    /// The zone of a key.
+    fn zone(&mut self, key: &[u8]) -> Result<&Name, String> {
+        let (text, _, _) = codec::parse_record_key(key).ok_or("its key is damaged")?;
+        let known = self.zone.take().filter(|(known, _)| known == text);
+        let zone = match known {
+            Some(zone) => zone,
+            None => (text.to_owned(), Name::parse(text).map_err(|error| error.to_string())?),
+        };
+        Ok(&self.zone.insert(zone).1)
     }
 }

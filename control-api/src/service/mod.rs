@@ -14,6 +14,7 @@ mod feeds;
 mod keys;
 mod load;
 mod overlay;
+mod packed;
 mod pointers;
 mod prepared;
 mod read;
@@ -36,7 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::actor::{Actor, ActorKind};
 pub use self::pointers::{FeedUse, UseKind, feed_uses};
-pub use self::prepared::{PreparedRecord, PreparedRecords};
+pub use self::prepared::{ImportBuilder, PreparedRecords};
 pub use self::read::RecordEntry;
 pub use self::records::RecordPath;
 pub use self::transaction::Transaction;

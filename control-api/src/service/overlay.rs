@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
-use store::{ChangeSet, Entry, Store, Table};
+use store::{ChangeSet, Entry, Puts, Store, Table};
 
 use crate::error::ApiError;
 
@@ -20,28 +21,37 @@ pub(crate) struct Layer {
     entries: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
     /// Prefixes under which everything below this layer is gone.
     cleared: Vec<(Table, Vec<u8>)>,
+    /// Puts of an import. Their own transaction does not see them; later ones do.
+    imported: Vec<Arc<Puts>>,
 }
 
 impl Layer {
     /// Whether nothing would change.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.cleared.is_empty()
+        self.entries.is_empty() && self.cleared.is_empty() && self.imported.is_empty()
     }
 
     /// How many operations the layer holds.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() + self.cleared.len()
+        let imported: usize = self.imported.iter().map(|puts| puts.len()).sum();
+        self.entries.len() + self.cleared.len() + imported
     }
 
     /// How many octets of keys and values the layer holds.
     pub(crate) fn bytes(&self) -> usize {
         let entries = self.entries.iter();
-        entries.map(|((_, key), value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+        let entries = entries.map(|((_, key), value)| key.len() + value.as_ref().map_or(0, Vec::len));
+        entries.chain(self.imported.iter().map(|puts| puts.octet_count())).sum()
     }
 
     /// Gives a key a value.
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
         self.entries.insert((table, key), Some(value));
+    }
+
+    /// Gives many keys their values, which this layer says nothing else about.
+    pub(crate) fn import(&mut self, puts: Arc<Puts>) {
+        self.imported.push(puts);
     }
 
     /// Removes a key.
@@ -98,7 +108,8 @@ impl Layer {
 
     /// The same changes as a change set for the store.
     pub(crate) fn to_change_set(&self) -> ChangeSet {
-        let layer = Self { entries: self.entries.clone(), cleared: self.cleared.clone() };
+        let Self { entries, cleared, imported } = self;
+        let layer = Self { entries: entries.clone(), cleared: cleared.clone(), imported: imported.clone() };
         layer.into_change_set()
     }
 
@@ -107,6 +118,9 @@ impl Layer {
         let mut set = ChangeSet::new();
         for (table, prefix) in self.cleared {
             set.delete_prefix(table, prefix);
+        }
+        for puts in self.imported {
+            set.put_all(puts);
         }
         for ((table, key), value) in self.entries {
             match value {
@@ -122,7 +136,11 @@ impl Layer {
         for (table, prefix) in newer.cleared {
             self.delete_prefix(table, prefix);
         }
-        // Of two maps the larger one is often the newer: an import.
+        for puts in &newer.imported {
+            for (key, value) in puts.iter() {
+                self.put(puts.table(), key.to_vec(), value.to_vec());
+            }
+        }
         self.entries.append(&mut newer.entries);
     }
 }

@@ -1,42 +1,99 @@
 //! The records of an import, made ready before they reach the committer.
 //!
-//! A large zone file would otherwise keep the committer from all other work: here records are compiled,
-//! written as documents, sorted the way the tables keep them, and checked against each other.
+//! A large zone file would otherwise keep the committer from all other work: here record data are checked,
+//! written as they are stored, sorted the way the tables keep them, and checked against each other. What
+//! queries read is made of the stored form once it is on disk, so that nothing is in memory twice.
 
-use zones::{CompiledRecord, Name, RecordDoc, RecordError, RecordType};
-use zones::{compile, validate};
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::codec;
+use store::{Puts, Table};
+use zones::validate;
+use zones::{CompiledRecord, Name, RecordError, RecordType};
+
+use super::{codec, packed};
 use crate::error::ApiError;
+use crate::ids;
 
-/// A record without filters and feeds, compiled and written as a document.
-#[derive(Clone, Debug)]
-pub struct PreparedRecord {
-    pub(super) compiled: CompiledRecord,
-    pub(super) value: Vec<u8>,
+/// Records of an import being gathered, each without filters and feeds.
+#[derive(Debug)]
+pub struct ImportBuilder {
+    zone: Name,
+    now_s: u64,
+    /// For each record its key and its stored form, in the order in which they came.
+    octets: Vec<u8>,
+    places: Vec<Place>,
 }
 
-impl PreparedRecord {
-    /// Compiles a record.
+/// Where a record lies in the buffer of an [`ImportBuilder`].
+#[derive(Clone, Debug)]
+struct Place {
+    start: usize,
+    key_octets: u32,
+    value_octets: u32,
+}
+
+impl Place {
+    fn key(&self) -> Range<usize> {
+        self.start..self.start + self.key_octets as usize
+    }
+
+    fn value(&self) -> Range<usize> {
+        let start = self.key().end;
+        start..start + self.value_octets as usize
+    }
+}
+
+impl ImportBuilder {
+    /// No records yet. `now_s` is the unix time in seconds, which is in the ids of what is made.
+    pub fn new(zone: &Name, now_s: u64) -> Self {
+        Self { zone: zone.clone(), now_s, octets: Vec::new(), places: Vec::new() }
+    }
+
+    /// Adds the records of an owner and type; their data are valid. NS records at the apex are left out:
+    /// the zone gets ours.
     ///
     /// # Errors
-    /// When the record cannot be served, or points at a feed.
-    pub fn new(record: &RecordDoc) -> Result<Self, RecordError> {
-        let compiled = compile::record(record, &|_| None)?;
-        // Writing a document of strings and numbers to memory cannot fail; an empty value would be
-        // refused when it is stored.
-        let value = codec::encode(record).unwrap_or_default();
-        Ok(Self { compiled, value })
+    /// When they cannot be served.
+    pub fn add(
+        &mut self,
+        owner: &Name,
+        rtype: RecordType,
+        ttl: u32,
+        rdatas: &[Vec<u8>],
+    ) -> Result<(), RecordError> {
+        if rtype == RecordType::NS && *owner == self.zone {
+            return Ok(());
+        }
+        CompiledRecord::check_rdata(rtype, ttl, rdatas)?;
+        let start = self.octets.len();
+        let key = codec::record_key(&self.zone, owner, rtype);
+        self.octets.extend_from_slice(&key);
+        let make_id = || ids::new_object_id(self.now_s);
+        packed::write_new(ttl, rdatas.iter().map(Vec::as_slice), make_id, &mut self.octets);
+        let value_octets = (self.octets.len() - start - key.len()) as u32;
+        self.places.push(Place { start, key_octets: key.len() as u32, value_octets });
+        Ok(())
     }
 
-    /// The record's owner.
-    pub fn owner(&self) -> &Name {
-        self.compiled.owner()
-    }
-
-    /// The record's type.
-    pub fn rtype(&self) -> RecordType {
-        self.compiled.rtype()
+    /// Sorts the records and checks them against each other.
+    ///
+    /// # Errors
+    /// 400 naming a record that cannot be where it is.
+    pub fn finish(self) -> Result<PreparedRecords, ApiError> {
+        let Self { zone, octets, mut places, .. } = self;
+        places.sort_unstable_by_key(|place| &octets[place.key()]);
+        let mut puts = Puts::with_capacity(Table::Records, places.len(), octets.len());
+        // A key begins with the owner, so the records of an owner are neighbors.
+        let owner = |place: &Place| codec::owner_of_key(&octets[place.key()]);
+        for group in places.chunk_by(|one, other| owner(one) == owner(other)) {
+            let keys = group.iter().map(|place| &octets[place.key()]);
+            check_owner(&zone, keys)?;
+            for place in group {
+                puts.push(&octets[place.key()], &octets[place.value()])?;
+            }
+        }
+        Ok(PreparedRecords { zone, puts: Arc::new(puts) })
     }
 }
 
@@ -47,102 +104,109 @@ impl PreparedRecord {
 #[derive(Clone, Debug)]
 pub struct PreparedRecords {
     pub(super) zone: Name,
-    pub(super) records: Vec<(Vec<u8>, PreparedRecord)>,
+    pub(super) puts: Arc<Puts>,
 }
 
 impl PreparedRecords {
-    /// Sorts and checks the records. NS records at the apex are left out: the zone gets ours.
-    ///
-    /// # Errors
-    /// 400 naming a record that cannot be where it is.
-    pub fn new(zone: &Name, records: Vec<PreparedRecord>) -> Result<Self, ApiError> {
-        let keep = |record: &PreparedRecord| record.rtype() != RecordType::NS || record.owner() != zone;
-        let mut records: Vec<_> = records
-            .into_iter()
-            .filter(keep)
-            .map(|record| (codec::record_key(zone, record.owner(), record.rtype()), record))
-            .collect();
-        records.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        // A key begins with the owner, so the records of an owner are neighbors.
-        for group in records.chunk_by(|(_, one), (_, other)| one.owner() == other.owner()) {
-            check_owner(zone, group)?;
-        }
-        Ok(Self { zone: zone.clone(), records })
-    }
-
     /// How many records there are.
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.puts.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.puts.is_empty()
     }
 }
 
-/// Checks the records of one owner against each other.
-fn check_owner(zone: &Name, group: &[(Vec<u8>, PreparedRecord)]) -> Result<(), ApiError> {
-    for (index, (_, record)) in group.iter().enumerate() {
-        let (owner, rtype) = (record.owner(), record.rtype());
-        let refused = |reason: String| ApiError::bad_request(format!("{owner} {rtype}: {reason}"));
-        let before = group[..index].iter().map(|(_, other)| other.rtype());
-        if before.clone().any(|other| other == rtype) {
+/// Checks the records of one owner, given by their keys in order, against each other.
+fn check_owner<'k>(zone: &Name, keys: impl Iterator<Item = &'k [u8]>) -> Result<(), ApiError> {
+    let mut before = Vec::new();
+    let mut owner = None;
+    for (_, text, rtype) in keys.filter_map(codec::parse_record_key) {
+        let refused = |reason: String| ApiError::bad_request(format!("{text} {rtype}: {reason}"));
+        if before.last() == Some(&rtype) {
             return Err(refused("given twice".to_owned()));
         }
+        let owner = match &owner {
+            Some(owner) => owner,
+            None => owner.insert(Name::parse(text).map_err(|error| refused(error.to_string()))?),
+        };
         let ours = (owner == zone).then_some(RecordType::NS);
-        validate::placement(zone, owner, rtype, before.chain(ours))
+        validate::placement(zone, owner, rtype, before.iter().copied().chain(ours))
             .map_err(|error| refused(error.to_string()))?;
+        before.push(rtype);
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use filters::AnswerId;
-    use serde_json::{Map, json};
-    use zones::{AnswerDoc, RecordId};
+    use serde_json::json;
+    use zones::rdata;
 
     use super::*;
 
-    fn prepared(owner: &str, rtype: RecordType, rdata: &str) -> PreparedRecord {
-        let mut record = RecordDoc::new(RecordId([1; 12]), "example", owner, rtype, 60);
-        let (id, answer) = (AnswerId([2; 12]), vec![json!(rdata)]);
-        record.answers.push(AnswerDoc { id, answer, meta: Map::new(), region: None });
-        PreparedRecord::new(&record).unwrap()
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
     }
 
-    fn checked(records: Vec<PreparedRecord>) -> Result<Vec<String>, String> {
-        let zone = Name::parse("example").unwrap();
-        let records = PreparedRecords::new(&zone, records).map_err(|error| error.message)?;
-        Ok(records.records.iter().map(|(_, one)| format!("{} {}", one.owner(), one.rtype())).collect())
+    fn checked(records: &[(&str, RecordType, &str)]) -> Result<Vec<String>, String> {
+        let mut builder = ImportBuilder::new(&name("example"), 1_700_000_000);
+        for (owner, rtype, text) in records {
+            let rdata = rdata::from_fields(*rtype, &[json!(text)]).unwrap();
+            builder.add(&name(owner), *rtype, 60, &[rdata]).unwrap();
+        }
+        let records = builder.finish().map_err(|error| error.message)?;
+        let shown = records.puts.iter().map(|(key, value)| {
+            let document = codec::decode_record(key, value).unwrap();
+            assert_eq!((document.zone.as_str(), document.answers.len()), ("example", 1));
+            format!("{} {}", document.domain, document.rtype)
+        });
+        Ok(shown.collect())
     }
 
     #[test]
     fn records_are_sorted_as_the_tables_keep_them_without_the_old_name_servers() {
-        let records = vec![
-            prepared("www.example", RecordType::TXT, "x"),
-            prepared("example", RecordType::NS, "ns.old.example"),
-            prepared("b.example", RecordType::NS, "ns.b.example"),
-            prepared("www.example", RecordType::A, "192.0.2.1"),
-            prepared("a.b.example", RecordType::A, "192.0.2.1"),
+        let records = [
+            ("www.example", RecordType::TXT, "x"),
+            ("example", RecordType::NS, "ns.old.example"),
+            ("b.example", RecordType::NS, "ns.b.example"),
+            ("www.example", RecordType::A, "192.0.2.1"),
+            ("a.b.example", RecordType::A, "192.0.2.1"),
         ];
         let sorted = ["a.b.example A", "b.example NS", "www.example A", "www.example TXT"];
-        assert_eq!(checked(records).unwrap(), sorted);
+        assert_eq!(checked(&records).unwrap(), sorted);
     }
 
     #[test]
     fn records_that_exclude_each_other_are_refused_by_name() {
-        let address = |owner: &str| prepared(owner, RecordType::A, "192.0.2.1");
-        let alias = |owner: &str| prepared(owner, RecordType::CNAME, "example");
+        let address = |owner: &'static str| (owner, RecordType::A, "192.0.2.1");
+        let alias = |owner: &'static str| (owner, RecordType::CNAME, "example");
         for (records, reason) in [
             (vec![address("w.example"), address("v.example"), alias("w.example")], "w.example CNAME: "),
             (vec![address("w.example"), address("w.example")], "w.example A: given twice"),
             (vec![alias("example")], "example CNAME: "),
             (vec![address("www.test")], "www.test A: "),
         ] {
-            let message = checked(records).unwrap_err();
+            let message = checked(&records).unwrap_err();
             assert!(message.starts_with(reason), "{message}");
         }
+    }
+
+    #[test]
+    fn record_data_that_no_reply_could_hold_are_refused() {
+        let mut builder = ImportBuilder::new(&name("example"), 0);
+        let strings = |rdatas: usize| vec![vec![0; 60_000]; rdatas].into_iter().enumerate();
+        let rdatas: Vec<Vec<u8>> = strings(2)
+            .map(|(number, mut rdata)| {
+                rdata[0] = number as u8;
+                rdata
+            })
+            .collect();
+        let refused = builder.add(&name("a.example"), RecordType(65_280), 60, &rdatas).unwrap_err();
+        assert!(matches!(refused, RecordError::RdataTotal { octets: 120_024, .. }), "{refused}");
+        assert!(builder.add(&name("a.example"), RecordType(65_280), 1 << 31, &rdatas[..1]).is_err());
+        assert!(builder.add(&name("a.example"), RecordType(65_280), 60, &rdatas[..1]).is_ok());
     }
 }

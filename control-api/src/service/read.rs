@@ -31,7 +31,7 @@ impl RecordEntry {
 
     /// The record.
     pub fn document(&self) -> Result<RecordDoc, ApiError> {
-        codec::decode(&self.value)
+        codec::decode_record(&self.key, &self.value)
     }
 }
 
@@ -66,7 +66,9 @@ impl Service {
         owner: &Name,
         rtype: RecordType,
     ) -> Result<Option<RecordDoc>, ApiError> {
-        self.get(Table::Records, &codec::record_key(zone, owner, rtype))
+        let key = codec::record_key(zone, owner, rtype);
+        let value = self.0.store.get(Table::Records, &key)?;
+        value.map(|value| codec::decode_record(&key, &value)).transpose()
     }
 
     /// The records of a zone by owner and type, beginning behind `after`. Read as they are asked for.

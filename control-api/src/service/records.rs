@@ -11,7 +11,6 @@ use zones::{compile, validate};
 use super::codec;
 use super::documents::ActivityAction;
 use super::pointers::{self, feed_uses};
-use super::prepared::PreparedRecord;
 use super::transaction::Transaction;
 use super::zones::linked_zone_is_fixed;
 use crate::dto::feed::Destination;
@@ -39,7 +38,7 @@ impl RecordPath {
 impl Transaction<'_> {
     /// A record, if there is one at this place.
     pub fn find_record(&self, path: &RecordPath) -> Result<Option<RecordDoc>, ApiError> {
-        self.get(Table::Records, &path.key())
+        self.stored_record(&path.key())
     }
 
     /// A record, or 404 `record not found`; 404 `zone not found` comes first.
@@ -131,7 +130,7 @@ impl Transaction<'_> {
         self.layer.delete(Table::Records, key);
         let RecordPath { zone, owner, rtype } = path.clone();
         self.touch_zone(&zone)?;
-        self.effects.changes.push(Change::DeleteRecord { zone, owner, rtype });
+        self.effects.change(Change::DeleteRecord { zone, owner, rtype });
         self.log_record(ActivityAction::Delete, &record);
         Ok(())
     }
@@ -187,25 +186,10 @@ impl Transaction<'_> {
         let key = codec::record_key(zone, compiled.owner(), record.rtype);
         let old_uses = old.as_ref().map(uses_by_feed).unwrap_or_default();
         self.change_uses(&key, &old_uses, &uses_by_feed(&record))?;
-        self.put(Table::Records, key, &record)?;
+        let value = codec::encode_record(&key, &record)?;
+        self.layer.put(Table::Records, key, value);
         self.touch_zone(zone)?;
-        self.effects.changes.push(Change::PutRecord { zone: zone.clone(), record: compiled });
-        Ok(())
-    }
-
-    /// Stores a record of an import.
-    pub(super) fn store_prepared(
-        &mut self,
-        zone: &Name,
-        key: Vec<u8>,
-        record: PreparedRecord,
-    ) -> Result<(), ApiError> {
-        if record.value.is_empty() {
-            return Err(ApiError::internal("an imported record could not be written as JSON"));
-        }
-        self.layer.put(Table::Records, key, record.value);
-        let change = Change::PutRecord { zone: zone.clone(), record: record.compiled };
-        self.effects.changes.push(change);
+        self.effects.change(Change::PutRecord { zone: zone.clone(), record: compiled });
         Ok(())
     }
 

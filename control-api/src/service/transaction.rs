@@ -12,8 +12,8 @@ use filters::{FeedCell, FeedId, MetaKey, MetaValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{Entry, Table};
-use zones::{Change, Name};
+use store::{Entry, Puts, Table};
+use zones::{Change, Name, RecordDoc};
 
 use super::ServiceOptions;
 use super::actor::Actor;
@@ -31,13 +31,22 @@ const ACTIVITY_KEPT_US: u64 = 365 * 24 * 3600 * 1_000_000;
 #[derive(Default)]
 pub(crate) struct Effects {
     /// What queries see, in order.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) visible: Vec<Visible>,
     /// Feeds that appear or disappear.
     pub(crate) feeds: BTreeMap<FeedId, Option<LiveFeed>>,
     /// Values for feeds, in order.
     pub(crate) pushes: Vec<Push>,
     /// Keys that appear or disappear, by the hash of their secret.
     pub(crate) keys: Vec<([u8; 32], Option<KeyDoc>)>,
+}
+
+/// Something that queries see.
+#[derive(Debug)]
+pub(crate) enum Visible {
+    /// A change.
+    Change(Change),
+    /// Records of an import, as they are stored.
+    Imported(Arc<Puts>),
 }
 
 /// One value on its way to a feed's cell.
@@ -49,9 +58,14 @@ pub(crate) struct Push {
 }
 
 impl Effects {
+    /// Adds a change that queries see.
+    pub(crate) fn change(&mut self, change: Change) {
+        self.visible.push(Visible::Change(change));
+    }
+
     /// Appends what a later change set does.
     pub(crate) fn absorb(&mut self, later: Effects) {
-        self.changes.extend(later.changes);
+        self.visible.extend(later.visible);
         self.feeds.extend(later.feeds);
         self.pushes.extend(later.pushes);
         self.keys.extend(later.keys);
@@ -125,6 +139,12 @@ impl<'a> Transaction<'a> {
     pub(super) fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, ApiError> {
         let value = self.around.view.get(&self.layer, table, key)?;
         value.map(|value| codec::decode(&value)).transpose()
+    }
+
+    /// A record, given its key.
+    pub(super) fn stored_record(&self, key: &[u8]) -> Result<Option<RecordDoc>, ApiError> {
+        let value = self.around.view.get(&self.layer, Table::Records, key)?;
+        value.map(|value| codec::decode_record(key, &value)).transpose()
     }
 
     /// The entries under a prefix. Meant for prefixes with few entries.

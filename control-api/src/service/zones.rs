@@ -1,5 +1,7 @@
 //! Changes of zones.
 
+use std::sync::Arc;
+
 use filters::AnswerId;
 use serde_json::{Map, Value};
 use store::Table;
@@ -10,7 +12,7 @@ use super::codec;
 use super::documents::ActivityAction;
 use super::prepared::PreparedRecords;
 use super::read::inherit;
-use super::transaction::{Touch, Transaction};
+use super::transaction::{Touch, Transaction, Visible};
 use crate::dto::zone::{ZoneFields, zone_object};
 use crate::error::ApiError;
 use crate::ids;
@@ -59,11 +61,10 @@ impl Transaction<'_> {
         records: PreparedRecords,
     ) -> Result<ZoneDoc, ApiError> {
         let count = records.len();
-        let PreparedRecords { zone: name, records } = records;
+        let PreparedRecords { zone: name, puts } = records;
         let zone = self.add_zone(&name, fields, served_serial)?;
-        for (key, record) in records {
-            self.store_prepared(&name, key, record)?;
-        }
+        self.layer.import(Arc::clone(&puts));
+        self.effects.visible.push(Visible::Imported(puts));
         let mut reply = zone_object(&zone);
         reply.insert("imported_records".to_owned(), Value::from(count));
         let id = zone.id.to_string();
@@ -94,7 +95,7 @@ impl Transaction<'_> {
         check_zone(&mut zone)?;
         self.put(Table::Zones, codec::zone_key(name), &zone)?;
         // The zone must be there before its records are.
-        self.effects.changes.push(Change::PutZone(settings(&zone)?));
+        self.effects.change(Change::PutZone(settings(&zone)?));
         self.touched.insert(name.clone(), Touch::Created);
         if zone.link.is_none() {
             let record = self.apex_ns(&zone);
@@ -248,7 +249,7 @@ impl Transaction<'_> {
             self.layer.delete(Table::Meta, codec::link_key(&target, name));
         }
         self.touched.remove(name);
-        self.effects.changes.push(Change::DeleteZone(name.clone()));
+        self.effects.change(Change::DeleteZone(name.clone()));
         let reply = Value::Object(zone_object(&zone));
         self.log_activity(ActivityAction::Delete, "zone", zone.id.to_string(), reply);
         Ok(())
@@ -272,7 +273,7 @@ impl Transaction<'_> {
             if touch == Touch::Changed
                 && let Some(zone) = self.find_zone(&name)?
             {
-                self.effects.changes.push(Change::PutZone(settings(&zone)?));
+                self.effects.change(Change::PutZone(settings(&zone)?));
             }
         }
         Ok(())

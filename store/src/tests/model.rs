@@ -1,10 +1,12 @@
 //! The store on disk against the one in memory, through random operations and reopenings.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{MemoryStore, Op};
+use crate::{MemoryStore, Op, Puts};
 
 /// What happens to the two stores.
 #[derive(Clone, Debug)]
@@ -29,10 +31,17 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let value = (any::<u8>(), prop_oneof![0usize..40, 600usize..1500, Just(9000)]);
+    let value = || (any::<u8>(), prop_oneof![0usize..40, 600usize..1500, Just(9000)]);
+    let bytes = |(byte, length)| vec![byte; length];
+    let puts = move |(table, entries): (Table, Vec<(Vec<u8>, _)>)| {
+        let mut puts = Puts::new(table);
+        entries.into_iter().for_each(|(key, value)| puts.push(&key, &bytes(value)).unwrap());
+        Op::Puts(Arc::new(puts))
+    };
     prop_oneof![
-        6 => (table(), key(), value)
-            .prop_map(|(table, key, (byte, length))| Op::Put { table, key, value: vec![byte; length] }),
+        6 => (table(), key(), value())
+            .prop_map(move |(table, key, value)| Op::Put { table, key, value: bytes(value) }),
+        1 => (table(), vec((key(), value()), 0..6)).prop_map(puts),
         2 => (table(), key()).prop_map(|(table, key)| Op::Delete { table, key }),
         1 => (table(), key()).prop_map(|(table, prefix)| Op::DeletePrefix { table, prefix }),
     ]

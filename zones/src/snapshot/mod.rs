@@ -41,7 +41,7 @@ pub use nodes::{Node, Rrset, RrsetBody};
 pub use query_name::QueryName;
 pub use rdata_list::{RdataList, Rdatas};
 pub use steered::Steered;
-pub use world::World;
+pub use world::{Update, World};
 pub use zone::{SoaView, Zone};
 
 pub(crate) use rdata_list::pack;

@@ -30,7 +30,7 @@ pub struct World {
 }
 
 /// What a change set does to one zone.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct ZoneEdit {
     apex: Option<Name>,
     settings: Option<ZoneSettings>,
@@ -40,7 +40,7 @@ struct ZoneEdit {
 }
 
 /// A change set being gathered.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Batch {
     zones: Vec<ZoneEdit>,
     by_apex: HashMap<Name, usize>,
@@ -85,19 +85,17 @@ impl World {
     /// from disk never has them all in memory. A record may come before its zone. Changes that cannot be (a record of a zone that does not exist,
     /// or outside of it) are left out and logged: validation keeps them away.
     pub fn apply(&mut self, revision: u64, changes: impl IntoIterator<Item = Change>) -> Arc<Snapshot> {
-        let mut batch = Batch::default();
+        let mut update = self.update();
         for change in changes {
-            self.take(change, &mut batch);
+            update.take(change);
         }
-        let Batch { zones, changed, mut linkers, .. } = batch;
-        for zone in zones {
-            self.make_zone(zone);
-        }
-        let moved = linkers.iter().map(|linker| (linker.owner.clone(), linker.rtype));
-        let changed = changed.into_iter().chain(moved).collect();
-        linkers.append(&mut self.links.all_linkers(changed));
-        self.follow_links(linkers);
-        self.publish(revision)
+        update.publish(revision)
+    }
+
+    /// Begins what [`World::apply`] does in one call. Dropping the update before it is published makes no
+    /// change visible, but forgets which records are linked: do not.
+    pub fn update(&mut self) -> Update<'_> {
+        Update { world: self, batch: Batch::default() }
     }
 
     /// Frees old snapshots that nobody reads any more. Applying changes does so, too.
@@ -113,6 +111,18 @@ impl World {
         self.retired.push_back(std::mem::replace(&mut self.current, Arc::clone(&snapshot)));
         self.collect();
         snapshot
+    }
+
+    /// Makes what was gathered.
+    fn make(&mut self, batch: Batch) {
+        let Batch { zones, changed, mut linkers, .. } = batch;
+        for zone in zones {
+            self.make_zone(zone);
+        }
+        let moved = linkers.iter().map(|linker| (linker.owner.clone(), linker.rtype));
+        let changed = changed.into_iter().chain(moved).collect();
+        linkers.append(&mut self.links.all_linkers(changed));
+        self.follow_links(linkers);
     }
 
     /// Folds one change into the batch.
@@ -138,13 +148,15 @@ impl World {
     }
 
     fn take_record(&mut self, zone: &Name, record: &CompiledRecord, batch: &mut Batch) {
-        let linker = Linker { zone: zone.clone(), owner: record.owner.clone(), rtype: record.rtype };
-        self.forget_link(&linker, batch);
+        let linker = || Linker { zone: zone.clone(), owner: record.owner.clone(), rtype: record.rtype };
+        if !self.links.is_empty() {
+            self.forget_link(&linker(), batch);
+        }
         let rdata;
         let body = match &record.body {
             CompiledBody::Link(target) => {
-                self.links.put(linker.clone(), target);
-                batch.linkers.insert(linker);
+                self.links.put(linker(), target);
+                batch.linkers.insert(linker());
                 None
             }
             CompiledBody::Steered(steered) => Some(Body::Steered(steered)),
@@ -209,6 +221,31 @@ impl World {
         for zone in batch.zones {
             self.make_zone(zone);
         }
+    }
+}
+
+/// Changes of a [`World`] on their way into its next snapshot.
+#[derive(Debug)]
+pub struct Update<'w> {
+    world: &'w mut World,
+    batch: Batch,
+}
+
+impl Update<'_> {
+    /// Adds a change, behind those before it.
+    pub fn take(&mut self, change: Change) {
+        self.world.take(change, &mut self.batch);
+    }
+
+    /// Adds [`Change::PutRecord`].
+    pub fn put_record(&mut self, zone: &Name, record: &CompiledRecord) {
+        self.world.take_record(zone, record, &mut self.batch);
+    }
+
+    /// Makes all changes, and gives the snapshot that has them.
+    pub fn publish(self, revision: u64) -> Arc<Snapshot> {
+        self.world.make(self.batch);
+        self.world.publish(revision)
     }
 }
 

@@ -57,21 +57,12 @@ fn deletions_are_remembered_too() {
 fn an_imported_zone_is_one_change_and_survives() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = open(dir.path());
-    let records: Vec<_> = (0..300)
-        .map(|index| {
-            let domain = format!("h{index}.example.com");
-            let id = ::zones::RecordId(crate::ids::new_object_id(START_S));
-            let mut record = RecordDoc::new(id, "example.com", &domain, RecordType::A, 60);
-            let fields = json!({"answers": [format!("192.0.2.{}", index % 256)]});
-            let path = path("example.com", &domain, "A");
-            let answers = RecordFields::parse(&object(fields), &path).unwrap().answers.unwrap();
-            record.answers = crate::dto::record::AnswerFields::into_documents(answers, &[], || {
-                filters::AnswerId(crate::ids::new_object_id(START_S))
-            });
-            crate::service::PreparedRecord::new(&record).unwrap()
-        })
-        .collect();
-    let records = crate::service::PreparedRecords::new(&name("example.com"), records).unwrap();
+    let mut records = crate::service::ImportBuilder::new(&name("example.com"), START_S);
+    for index in 0..300u32 {
+        let (owner, rdata) = (name(&format!("h{index}.example.com")), vec![192, 0, 2, (index % 256) as u8]);
+        records.add(&owner, RecordType::A, 60, &[rdata]).unwrap();
+    }
+    let records = records.finish().unwrap();
     let revision = fixture.service.revision();
     let committed = fixture
         .service

@@ -1,16 +1,13 @@
 //! From a parsed zone file to records that only need to be stored.
 //!
-//! All of it happens before the committer hears of the import: record data are compiled and stored documents
-//! are written out. The committer then has little left to do but to take the result or leave it.
+//! All of it happens before the committer hears of the import: record data are checked and written as they are
+//! stored. The committer then has little left to do but to take the result or leave it.
 
-use filters::AnswerId;
-use serde_json::Map;
 use zones::zone_file::{ImportedRrset, ZoneFile};
-use zones::{AnswerDoc, Name, RdataError, RecordDoc, RecordId, RecordType, rdata};
+use zones::{Name, RecordType};
 
 use crate::error::ApiError;
-use crate::ids;
-use crate::service::{PreparedRecord, PreparedRecords};
+use crate::service::{ImportBuilder, PreparedRecords};
 
 /// The content of a zone file, ready to be stored.
 pub(super) struct Prepared {
@@ -20,7 +17,7 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<String>,
 }
 
-/// Compiles the record sets of a file.
+/// Makes records of the record sets of a file.
 ///
 /// # Errors
 ///
@@ -28,11 +25,14 @@ pub(super) struct Prepared {
 pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepared, ApiError> {
     let ZoneFile { mut rrsets, mut warnings, .. } = file;
     leave_out_keys(&mut rrsets, &mut warnings);
-    let zone_text = zone.to_string();
+    let mut records = ImportBuilder::new(zone, now_s);
     // Each record set is let go as soon as its record is made: a large file is held about once.
-    let records = rrsets.into_iter().map(|rrset| record(&rrset, &zone_text, now_s));
-    let records = PreparedRecords::new(zone, records.collect::<Result<_, _>>()?)?;
-    Ok(Prepared { records, warnings })
+    for ImportedRrset { owner, rtype, ttl, rdatas } in rrsets {
+        records
+            .add(&owner, rtype, ttl, &rdatas)
+            .map_err(|error| ApiError::bad_request(format!("{owner} {rtype}: {error}")))?;
+    }
+    Ok(Prepared { records: records.finish()?, warnings })
 }
 
 /// Keys of the old server do not fit a zone that we serve; signatures and denials are gone already.
@@ -46,19 +46,4 @@ fn leave_out_keys(rrsets: &mut Vec<ImportedRrset>, warnings: &mut Vec<String>) {
         }
         !is_key
     });
-}
-
-fn record(rrset: &ImportedRrset, zone: &str, now_s: u64) -> Result<PreparedRecord, ApiError> {
-    let refused =
-        |reason: String| ApiError::bad_request(format!("{} {}: {reason}", rrset.owner, rrset.rtype));
-    let id = RecordId(ids::new_object_id(now_s));
-    let mut document = RecordDoc::new(id, zone, &rrset.owner.to_string(), rrset.rtype, rrset.ttl);
-    document.networks.push(0);
-    let answer = |wire: &Vec<u8>| {
-        let answer = rdata::to_fields(rrset.rtype, wire)?;
-        Ok(AnswerDoc { id: AnswerId(ids::new_object_id(now_s)), answer, meta: Map::new(), region: None })
-    };
-    let answers: Result<_, RdataError> = rrset.rdatas.iter().map(answer).collect();
-    document.answers = answers.map_err(|error| refused(error.to_string()))?;
-    PreparedRecord::new(&document).map_err(|error| refused(error.to_string()))
 }
