@@ -45,7 +45,9 @@ fn main() -> Outcome {
         return Err(format!("{} exists", dir.display()).into());
     }
     let outcome = one_large_zone(binary, dir, records).and_then(|()| many_zones(binary, dir, zones));
-    fs::remove_dir_all(dir)?;
+    if fs::exists(dir)? {
+        fs::remove_dir_all(dir)?;
+    }
     outcome
 }
 
