@@ -1,9 +1,10 @@
 //! The `sextant` binary: reads its configuration, wires the crates together, and gets out of the way.
 //!
-//! Exit codes: 0 after an orderly stop, 1 when something failed while running, 2 when it could not
+//! Exit codes of the server: 0 after an orderly stop, 1 when something failed while running, 2 when it could not
 //! start as asked (a bad flag, a port in use, a data folder in use); then one line says why.
 #![forbid(unsafe_code)]
 
+mod commands;
 mod config;
 mod demo;
 mod run;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Serve(arguments) => serve(arguments),
+        Command::Explain(arguments) => commands::explain(&arguments),
     }
 }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod crash;
 mod demo;
+mod explain;
 mod feeds;
 mod import;
 mod lookup;

@@ -124,6 +124,20 @@ impl Server {
         Api::new(self.api.expect("a ready server has said where its API is"), KEY)
     }
 
+    /// A command of `binary` that asks this server: without anything from this process's environment, but for
+    /// the server's API and key.
+    pub fn command_line(&self, binary: &str) -> Command {
+        let mut command = Command::new(binary);
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SEXTANT_"))
+        {
+            command.env_remove(name);
+        }
+        let api = self.api.expect("a ready server has said where its API is");
+        command.env("SEXTANT_API", api.to_string()).env("SEXTANT_ADMIN_KEY", KEY);
+        command
+    }
+
     /// What it printed until it was ready.
     pub fn printed(&self) -> &[String] {
         &self.printed

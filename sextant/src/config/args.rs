@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::Settings;
+use crate::commands::ExplainArguments;
 
 /// An authoritative DNS server that steers traffic.
 #[derive(Debug, Parser)]
@@ -20,6 +21,8 @@ struct CommandLine {
 enum Subcommands {
     /// Answer DNS and serve the control API (what `sextant` does by itself)
     Serve(Arguments),
+    /// Ask a running server why a client gets the answer it gets
+    Explain(ExplainArguments),
 }
 
 /// Options of `serve`.
@@ -38,6 +41,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the server.
     Serve(Arguments),
+    /// Explain an answer of a running server.
+    Explain(ExplainArguments),
 }
 
 /// Parses the process's arguments and environment.
@@ -52,6 +57,7 @@ where
     let line = CommandLine::try_parse_from(arguments)?;
     Ok(match line.command {
         Some(Subcommands::Serve(arguments)) => Command::Serve(arguments),
+        Some(Subcommands::Explain(arguments)) => Command::Explain(arguments),
         None => Command::Serve(line.serve),
     })
 }
@@ -61,7 +67,9 @@ mod tests {
     use super::*;
 
     fn serve(arguments: &[&str]) -> Arguments {
-        let Command::Serve(arguments) = parse([&["sextant"], arguments].concat()).unwrap();
+        let Command::Serve(arguments) = parse([&["sextant"], arguments].concat()).unwrap() else {
+            panic!("not serve");
+        };
         arguments
     }
 

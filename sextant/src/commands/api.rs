@@ -1,0 +1,207 @@
+//! A client of the control API of a running server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+use zones::Name;
+
+use crate::config::{Config, Settings};
+
+/// How long a reply is waited for: a little longer than the server gives its handlers.
+const PATIENCE: Duration = Duration::from_secs(70);
+
+/// The largest reply that is read, in octets: explanations of the largest records have some ten million.
+const REPLY_OCTETS: u64 = 1 << 28;
+
+/// Where the server is, and with which key it is asked.
+#[derive(Debug, clap::Args)]
+pub struct ApiArguments {
+    /// The control API of the server: URL or address (default: as `serve` would listen, http://127.0.0.1:8053)
+    #[arg(long, env = "SEXTANT_API", value_name = "URL")]
+    api: Option<String>,
+    /// API key (default: the server's admin key, from the configuration or DIR/admin.key)
+    #[arg(long, env = "SEXTANT_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Folder that holds what the server must not forget, the admin key too (default: ./sextant-data)
+    #[arg(long, env = "SEXTANT_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Configuration file of the server (TOML)
+    #[arg(long, env = "SEXTANT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A server's API.
+pub struct Api {
+    base: String,
+    key: String,
+    agent: ureq::Agent,
+}
+
+/// Which record a command is about; the zone may be left to be found.
+#[derive(Debug, clap::Args)]
+pub struct SubjectArguments {
+    /// The name
+    pub name: String,
+    /// The record type
+    #[arg(value_name = "TYPE", default_value = "A")]
+    pub rtype: String,
+    /// The zone that the name is in (default: found by asking)
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+}
+
+impl Api {
+    /// Finds out where the server is and which key to use. Nothing is sent.
+    ///
+    /// # Errors
+    /// A configuration file that cannot be read, and a key that is not found.
+    pub fn open(arguments: &ApiArguments) -> Result<Self> {
+        let settings = Settings {
+            data_dir: arguments.data_dir.clone(),
+            admin_key: arguments.key.clone(),
+            ..Settings::default()
+        };
+        let config = Config::resolve(settings, arguments.config.as_deref())?;
+        let base = match &arguments.api {
+            Some(api) => base_url(api),
+            None => base_url(&reachable(config.api).to_string()),
+        };
+        let key = match config.admin_key {
+            Some(key) => key,
+            None => {
+                let path = config.data_dir.join("admin.key");
+                std::fs::read_to_string(&path).map(|key| key.trim().to_owned()).map_err(|error| {
+                    anyhow!("no API key: give --key, or a data folder with one ({}: {error})", path.display())
+                })?
+            }
+        };
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        Ok(Self { base, key, agent })
+    }
+
+    /// Asks about a record: `path` gives the path for a zone, which is found by trying the longest first.
+    ///
+    /// # Errors
+    /// What the server says against it, and a server that does not answer.
+    pub fn ask(
+        &self,
+        subject: &SubjectArguments,
+        path: impl Fn(&str) -> String,
+        body: Option<&Value>,
+    ) -> Result<Value> {
+        let mut zone = match &subject.zone {
+            Some(zone) => return self.call(&path(&escaped(zone)), body)?.into_value(),
+            None => Name::parse(&subject.name).map_err(|error| anyhow!("{:?}: {error}", subject.name))?,
+        };
+        loop {
+            let reply = self.call(&path(&escaped(&zone.to_string())), body)?;
+            match zone.parent() {
+                Some(parent) if reply.is_missing_zone() && !parent.is_root() => zone = parent,
+                _ if reply.is_missing_zone() => bail!("no zone of this server holds {}", subject.name),
+                _ => return reply.into_value(),
+            }
+        }
+    }
+
+    /// GET, or POST where there is a body.
+    fn call(&self, path: &str, body: Option<&Value>) -> Result<Reply> {
+        let url = format!("{}{path}", self.base);
+        let unreachable = || format!("the API at {} does not answer", self.base);
+        let response = match body {
+            None => self.agent.get(&url).header("X-NSONE-Key", &self.key).call(),
+            Some(body) => self.agent.post(&url).header("X-NSONE-Key", &self.key).send(body.to_string()),
+        };
+        let response = response.with_context(unreachable)?;
+        let status = response.status().as_u16();
+        let text = response.into_body().into_with_config().limit(REPLY_OCTETS).read_to_string()?;
+        let value = serde_json::from_str(&text)
+            .with_context(|| format!("{url} gave status {status} and no JSON: is this Sextant's API?"))?;
+        Ok(Reply { status, value })
+    }
+}
+
+struct Reply {
+    status: u16,
+    value: Value,
+}
+
+impl Reply {
+    fn message(&self) -> &str {
+        self.value["message"].as_str().unwrap_or_default()
+    }
+
+    fn is_missing_zone(&self) -> bool {
+        self.status == 404 && self.message() == "zone not found"
+    }
+
+    fn into_value(self) -> Result<Value> {
+        match self.status {
+            200 => Ok(self.value),
+            401 => bail!("the API refuses the key"),
+            _ => bail!("{}", self.message()),
+        }
+    }
+}
+
+/// An address as the front of a URL; a URL without what every path begins with.
+fn base_url(api: &str) -> String {
+    let url = if api.contains("://") { api.to_owned() } else { format!("http://{api}") };
+    let url = url.trim_end_matches('/');
+    url.strip_suffix("/v1").unwrap_or(url).to_owned()
+}
+
+/// Where a server is reached that listens on an address: one that listens everywhere, on the loopback.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// A text as one segment of a path, or one value of a query.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~*".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_is_named_by_address_or_url() {
+        for api in ["127.0.0.1:8053", "http://127.0.0.1:8053", "http://127.0.0.1:8053/v1/"] {
+            assert_eq!(base_url(api), "http://127.0.0.1:8053");
+        }
+    }
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_on_the_loopback() {
+        let reached = |listen: &str| reachable(listen.parse().unwrap()).to_string();
+        assert_eq!(reached("0.0.0.0:1"), "127.0.0.1:1");
+        assert_eq!(reached("[::]:1"), "[::1]:1");
+        assert_eq!(reached("192.0.2.1:1"), "192.0.2.1:1");
+    }
+
+    #[test]
+    fn a_text_is_one_segment_whatever_it_holds() {
+        assert_eq!(escaped("*.a-b.test"), "*.a-b.test");
+        assert_eq!(escaped("a/b?c 2001::/32"), "a%2Fb%3Fc%202001%3A%3A%2F32");
+    }
+}
