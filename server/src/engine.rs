@@ -140,8 +140,7 @@ impl Responder {
     ///
     /// It changes no answer and cannot fail; queries that cannot be read are passed over.
     pub fn warm<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]>) {
-        self.snapshot.load();
-        for _ in queries {}
+        self.snapshot.load().warm(queries.map(|query| query.get(HEADER_OCTETS..).unwrap_or(&[])));
     }
 
     /// Answers one query. Never blocks, never allocates, never panics, whatever the octets.

@@ -26,8 +26,8 @@ pub use rdata::RdataError;
 pub use record::{AnswerDoc, RecordDoc};
 pub use record_type::RecordType;
 pub use snapshot::{
-    Lookup, Node, QueryName, RdataList, Rrset, RrsetBody, Snapshot, SnapshotCell, SoaView, Steered, World,
-    Zone, ZoneMatch,
+    CompressedName, Lookup, Node, QueryName, RdataList, Rest, Rrset, RrsetBody, Snapshot, SnapshotCell,
+    SoaNames, SoaView, Steered, World, Zone, ZoneMatch,
 };
 pub use steering::{Asker, Chosen, Workspace};
 pub use validate::ValidationError;

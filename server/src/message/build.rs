@@ -4,6 +4,8 @@
 //! that are a suffix of the question become a pointer without any search; other names, and the names inside
 //! the data of the types for which RFC 3597, 4 allows it, are compressed through the [`NameTable`].
 
+use zones::{CompressedName, RecordType, Rest, SoaView};
+
 use crate::edns::client_subnet::{self, ClientSubnet};
 use crate::limits;
 use crate::message::compress::NameTable;
@@ -190,6 +192,51 @@ impl<'a> ReplyBuilder<'a> {
             rest = behind;
         }
         self.octets(rest)
+    }
+
+    /// Whether nothing stands in the reply but the question.
+    pub fn has_only_question(&self) -> bool {
+        self.counts == [0; 3]
+    }
+
+    /// Writes the SOA record of a denial behind the question, the name of which has the zone's apex from
+    /// `apex_offset` on and fits the record's names.
+    ///
+    /// # Errors
+    /// As [`ReplyBuilder::record`].
+    pub fn denial(&mut self, apex_offset: usize, soa: &SoaView<'_>) -> Result<(), Full> {
+        let [t0, t1] = RecordType::SOA.0.to_be_bytes();
+        let [c0, c1] = class::IN.to_be_bytes();
+        let [s0, s1, s2, s3] = soa.negative_ttl.to_be_bytes();
+        self.owner(Owner::Question(apex_offset))?;
+        self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, 0, 0])?;
+        let data_at = self.length;
+        let rest = self.compressed_name(soa.names.primary_master, soa.rdata, apex_offset, data_at)?;
+        let numbers = self.compressed_name(soa.names.hostmaster, rest, apex_offset, data_at)?;
+        self.octets(numbers)?;
+        self.patch(data_at - 2, (self.length - data_at) as u16);
+        self.counts[Section::Authority as usize] = 1;
+        Ok(())
+    }
+
+    /// Writes the name at the front of `rdata` in its compressed form, and returns what follows it.
+    fn compressed_name<'d>(
+        &mut self,
+        name: CompressedName,
+        rdata: &'d [u8],
+        apex_offset: usize,
+        data_at: usize,
+    ) -> Result<&'d [u8], Full> {
+        self.octets(rdata.get(..usize::from(name.spelled_octets)).ok_or(Full)?)?;
+        // All this stands within the first kilobyte: any pointer reaches it.
+        match name.rest {
+            Rest::Root => self.octets(&[0])?,
+            Rest::Apex(at) => self.owner(Owner::Question(apex_offset + usize::from(at)))?,
+            Rest::PrimaryMaster(at) => {
+                self.octets(&(POINTER | (data_at + usize::from(at)) as u16).to_be_bytes())?;
+            }
+        }
+        rdata.get(usize::from(name.octets)..).ok_or(Full)
     }
 
     fn owner(&mut self, owner: Owner<'_>) -> Result<(), Full> {

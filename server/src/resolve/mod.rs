@@ -228,8 +228,14 @@ impl<'a> Resolution<'a> {
     fn deny(&mut self, current: Current<'_>, found: &ZoneMatch<'a>) -> Result<Step<'a>, Full> {
         let soa = found.zone.soa();
         let owner = current.owner(found.apex_label);
-        let head = RecordHead { owner, record_type: RecordType::SOA.0, ttl_s: soa.negative_ttl };
-        self.reply.record(Section::Authority, head, soa.rdata)?;
+        let is_usual =
+            current.is_question && !found.is_linked && soa.names.fit(current.name, found.apex_label);
+        if is_usual && self.reply.has_only_question() {
+            self.reply.denial(current.name.offset(found.apex_label), &soa)?;
+        } else {
+            let head = RecordHead { owner, record_type: RecordType::SOA.0, ttl_s: soa.negative_ttl };
+            self.reply.record(Section::Authority, head, soa.rdata)?;
+        }
         Ok(Step::Done)
     }
 

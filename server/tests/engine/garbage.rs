@@ -34,6 +34,7 @@ fn seeds() -> Vec<Vec<u8>> {
 
 /// Sends octets over both transports, and checks what holds for all of them.
 fn send(responder: &RefCell<Responder>, packet: &[u8]) -> Result<(), TestCaseError> {
+    responder.borrow_mut().warm([packet, &[], packet].into_iter());
     for transport in [Transport::Udp, Transport::Tcp] {
         let mut out = [0; 2048];
         let peer = Peer { address: CLIENT.parse().unwrap(), transport };

@@ -45,6 +45,22 @@ impl Shard {
         }
     }
 
+    /// The zone that probably has a hash.
+    #[inline]
+    fn find_likely(&self, hash: u64) -> Option<&Arc<Zone>> {
+        let slots = self.0.as_ref()?;
+        let (before, from) = slots.split_at(first_slot(hash, slots.len()));
+        let mut taken =
+            from.iter().chain(before).map_while(|slot| Some((slot.fingerprint, slot.zone.as_ref()?)));
+        taken.find(|(fingerprint, _)| *fingerprint == hash as u32).map(|(_, zone)| zone)
+    }
+
+    /// Reads the slot where a search for a hash starts.
+    #[inline]
+    fn touch_slot(&self, hash: u64) -> u32 {
+        self.0.as_ref().map_or(0, |slots| slots[first_slot(hash, slots.len())].fingerprint)
+    }
+
     fn zones(&self) -> impl Iterator<Item = &Arc<Zone>> {
         self.0.iter().flat_map(|slots| slots.iter()).filter_map(|slot| slot.zone.as_ref())
     }
@@ -95,6 +111,8 @@ pub struct ZoneMatch<'a> {
     pub zone: &'a Zone,
     /// The label of the name at which the apex begins. The apex's own name is the suffix from there.
     pub apex_label: usize,
+    /// Whether the zone is another one's target: its own apex is not a suffix of the name.
+    pub is_linked: bool,
 }
 
 /// Reading.
@@ -124,7 +142,7 @@ impl Apexes {
             if depths & 1 != 0
                 && let Some(zone) = self.shards.of(hash).find(hash, name.suffix(label))
             {
-                found = Some(ZoneMatch { zone, apex_label: label });
+                found = Some(ZoneMatch { zone, apex_label: label, is_linked: false });
             }
             depths >>= 1;
             let is_parent_enough = label == 1 && rtype == RecordType::DS && found.is_some();
@@ -134,6 +152,42 @@ impl Apexes {
             label -= 1;
             hash = keys.join(hash, name.label_hash(label));
         }
+    }
+
+    /// Reads the slots where the search for the zone of a name starts. The hashes are those of the name's labels.
+    #[inline]
+    pub(crate) fn touch_slots(&self, label_hashes: &[u64]) -> u32 {
+        let suffixes = self.suffixes(label_hashes);
+        suffixes.fold(0, |sum, (_, hash)| sum ^ self.shards.of(hash).touch_slot(hash))
+    }
+
+    /// The zone that probably answers for a name, and the label at which its apex begins.
+    #[inline]
+    pub(crate) fn find_likely(&self, label_hashes: &[u64]) -> Option<(&Zone, usize)> {
+        let suffixes = self.suffixes(label_hashes);
+        let zones =
+            suffixes.filter_map(|(label, hash)| Some((self.shards.of(hash).find_likely(hash)?, label)));
+        zones.last().map(|(zone, label)| (&**zone, label))
+    }
+
+    /// The suffixes of a name that may be apexes, the shortest first: where each begins, and its hash.
+    #[inline]
+    fn suffixes(&self, label_hashes: &[u64]) -> impl Iterator<Item = (usize, u64)> {
+        let keys = keys();
+        let mut depths = self.depths;
+        let root = std::iter::once((label_hashes.len(), keys.origin));
+        let longer = label_hashes.iter().enumerate().rev().scan(keys.origin, |hash, (label, label_hash)| {
+            *hash = keys.join(*hash, *label_hash);
+            Some((label, *hash))
+        });
+        root.chain(longer)
+            .map_while(move |suffix| {
+                let is_apex_depth = depths & 1 != 0;
+                let is_last = depths == 0;
+                depths >>= 1;
+                (!is_last).then_some(is_apex_depth.then_some(suffix))
+            })
+            .flatten()
     }
 
     /// The zone whose content a linked zone has; the zone itself when it is not linked. Nothing for a zone

@@ -19,8 +19,10 @@ mod nodes;
 mod query_name;
 mod rdata_list;
 mod shards;
+mod soa_names;
 mod steered;
 mod table;
+mod warming;
 mod world;
 mod zone;
 
@@ -40,6 +42,7 @@ pub use lookup::Lookup;
 pub use nodes::{Node, Rrset, RrsetBody};
 pub use query_name::QueryName;
 pub use rdata_list::{RdataList, Rdatas};
+pub use soa_names::{CompressedName, Rest, SoaNames};
 pub use steered::Steered;
 pub use world::{Update, World};
 pub use zone::{SoaView, Zone};
@@ -77,7 +80,7 @@ impl Snapshot {
     pub fn find_zone<'a>(&'a self, name: &QueryName, rtype: RecordType) -> Option<ZoneMatch<'a>> {
         let found = self.apexes.enclosing(name, rtype)?;
         let zone = self.apexes.target(found.zone)?;
-        Some(ZoneMatch { zone, ..found })
+        Some(ZoneMatch { zone, is_linked: found.zone.link().is_some(), ..found })
     }
 
     /// The zone with an apex; a linked zone is shown as such.

@@ -3,7 +3,7 @@
 //! A shard is one allocation: a table of slots, then the nodes one after the other.
 //!
 //! ```text
-//! shard  slot count u32 │ slots, u32 each: fingerprint 8 bits, place of the node / 4 in 24 bits; 0 is free │ nodes
+//! shard  slots, u32 each: fingerprint 8 bits, place of the node / 4 in 24 bits; 0 is free │ nodes
 //! node   length u16 │ flags u8 │ owner length u8 │ [children u32] │ owner │ RRsets by ascending type │ 0 to 3 zeros
 //! RRset  type u16 │ kind 2 bits, body length 14 bits │ TTL u32 │ body
 //! body   rdata, each as length u16 and octets; or, when aside, the place (u32) in the shard's side list
@@ -332,10 +332,14 @@ impl NodeDraft<'_> {
 }
 
 /// One shard: an immutable open-addressing table of packed nodes.
+///
+/// The number of slots stands here and not in the octets, so that the first look into them is at a slot. The
+/// side list is rare and takes one word.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shard {
     octets: Option<Arc<[u8]>>,
-    side: Option<Arc<[Side]>>,
+    side: Option<Arc<Box<[Side]>>>,
+    slots: u32,
 }
 
 /// The slot where a search for a hash starts.
@@ -353,17 +357,16 @@ fn fingerprint(hash: u64) -> u32 {
 impl Shard {
     #[inline]
     fn side(&self) -> &[Side] {
-        self.side.as_deref().unwrap_or_default()
+        self.side.as_ref().map_or(&[], |side| side)
     }
 
     /// The node with a hash whose owner is the one looked for.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_owner: impl Fn(&[u8]) -> bool) -> Option<Node<'_>> {
         let octets: &[u8] = self.octets.as_ref()?;
-        let slots = u32_at(octets, 0);
-        let mut slot = first_slot(hash, slots);
+        let mut slot = first_slot(hash, self.slots);
         loop {
-            let entry = u32_at(octets, 4 + 4 * slot);
+            let entry = u32_at(octets, 4 * slot);
             if entry == 0 {
                 return None;
             }
@@ -374,10 +377,25 @@ impl Shard {
                 }
             }
             slot += 1;
-            if slot == slots as usize {
+            if slot == self.slots as usize {
                 slot = 0;
             }
         }
+    }
+
+    /// Reads the slot where a search for a hash starts.
+    #[inline]
+    pub(crate) fn touch_slot(&self, hash: u64) -> u32 {
+        match &self.octets {
+            Some(octets) => u32_at(octets, 4 * first_slot(hash, self.slots)),
+            None => 0,
+        }
+    }
+
+    /// Reads the front of the node that probably has a hash, and its last octet.
+    #[inline]
+    pub(crate) fn touch_node(&self, hash: u64) -> u32 {
+        self.find(hash, |_| true).map_or(0, |node| u32::from(node.octets[node.octets.len() - 1]))
     }
 
     #[inline]
@@ -389,7 +407,7 @@ impl Shard {
     /// All nodes, in the order in which they lie.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
         let octets: &[u8] = self.octets.as_deref().unwrap_or_default();
-        let mut at = if octets.is_empty() { 0 } else { 4 + 4 * u32_at(octets, 0) as usize };
+        let mut at = 4 * self.slots as usize;
         std::iter::from_fn(move || {
             (at < octets.len()).then(|| {
                 let node = self.node_at(octets, at);
@@ -409,7 +427,9 @@ impl Shard {
     pub(crate) fn heap_octets(&self) -> usize {
         const ARC_HEADER: usize = 16;
         let octets = self.octets.as_ref().map_or(0, |octets| octets.len() + ARC_HEADER);
-        octets + self.side.as_ref().map_or(0, |side| size_of_val::<[Side]>(side) + ARC_HEADER)
+        let side =
+            |side: &Arc<Box<[Side]>>| size_of_val::<[Side]>(side) + size_of::<Box<[Side]>>() + ARC_HEADER;
+        octets + self.side.as_ref().map_or(0, side)
     }
 }
 
@@ -462,22 +482,22 @@ impl ShardWriter {
     fn assemble(&mut self) -> Shard {
         // Three quarters full, and always with a free slot, which ends every search.
         let slots = (self.places.len() * 4 / 3 + 1) as u32;
-        let base = 4 + 4 * slots as usize;
-        self.octets.extend_from_slice(&slots.to_le_bytes());
+        let base = 4 * slots as usize;
         self.octets.resize(base, 0);
         for &(hash, place) in &self.places {
             let mut slot = first_slot(hash, slots);
-            while u32_at(&self.octets, 4 + 4 * slot) != 0 {
+            while u32_at(&self.octets, 4 * slot) != 0 {
                 slot = (slot + 1) % slots as usize;
             }
             let place = (base as u32 + place) / 4;
             // A shard of 64 MiB would need tens of thousands of full nodes where a few hundred are aimed at.
             assert!(place < 1 << 24, "a shard stays far below 64 MiB");
             let entry = (fingerprint(hash) << 24) | place;
-            self.octets[4 + 4 * slot..8 + 4 * slot].copy_from_slice(&entry.to_le_bytes());
+            self.octets[4 * slot..4 * slot + 4].copy_from_slice(&entry.to_le_bytes());
         }
         self.octets.extend_from_slice(&self.nodes);
-        let side = (!self.side.is_empty()).then(|| std::mem::take(&mut self.side).into());
-        Shard { octets: Some(Arc::from(self.octets.as_slice())), side }
+        let side = std::mem::take(&mut self.side);
+        let side = (!side.is_empty()).then(|| Arc::new(side.into_boxed_slice()));
+        Shard { octets: Some(Arc::from(self.octets.as_slice())), side, slots }
     }
 }

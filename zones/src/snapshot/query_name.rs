@@ -156,6 +156,32 @@ impl QueryName {
     }
 }
 
+/// The hashes of the labels of the name at the start of `source`, written to `into`; `None` for what is not a
+/// name, and for names of more labels than there is room for.
+#[inline]
+pub(crate) fn label_hashes(source: &[u8], into: &mut [u64]) -> Option<usize> {
+    let keys = keys();
+    let mut at = 0;
+    for (labels, slot) in into.iter_mut().enumerate() {
+        let length = usize::from(*source.get(at)?);
+        match length {
+            0 => return Some(labels),
+            1..=MAX_LABEL_OCTETS => {}
+            _ => return None,
+        }
+        let end = at + 1 + length;
+        let mut state = keys.label_start();
+        while end - at > 8 {
+            state = keys.label_chunk(state, lower_case(load(source, at)));
+            at += 8;
+        }
+        let last = lower_case(load(source, at)) & (u64::MAX >> (64 - 8 * (end - at)));
+        *slot = keys.label_chunk(state, last);
+        at = end;
+    }
+    None
+}
+
 /// Copies and hashes the label from `start` to `end`, with its length octet and in lower case.
 ///
 /// Reads come from the packet only: reading back what was just written would wait for the writes. Octets

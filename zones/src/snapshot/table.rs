@@ -33,6 +33,12 @@ impl Table {
         self.shards.of(hash).find(hash, |candidate| candidate.strip_prefix(b"\x01*") == Some(encloser))
     }
 
+    /// The shard in which a hash belongs.
+    #[inline]
+    pub(crate) fn shard(&self, hash: u64) -> &Shard {
+        self.shards.of(hash)
+    }
+
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes

@@ -3,6 +3,7 @@
 use super::edits::Edits;
 use super::hash::keys;
 use super::nodes::{Node, StoredRrset, Tally};
+use super::soa_names::SoaNames;
 use super::table::Table;
 use crate::change::ZoneSettings;
 use crate::name::Name;
@@ -30,11 +31,14 @@ struct Soa {
     ttl_s: u32,
     negative_ttl_s: u32,
     serial: u32,
+    names: SoaNames,
 }
 
 /// The SOA record of a zone. It is made of the zone's settings and is never in a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoaView<'a> {
+    /// How the names in the rdata are compressed.
+    pub names: &'a SoaNames,
     /// The rdata in wire form, names uncompressed.
     pub rdata: &'a [u8],
     /// The TTL where the SOA is the answer, in seconds.
@@ -106,8 +110,8 @@ impl Zone {
     /// The SOA record.
     #[inline]
     pub fn soa(&self) -> SoaView<'_> {
-        let Soa { rdata, ttl_s, negative_ttl_s, serial } = &*self.soa;
-        SoaView { rdata, ttl: *ttl_s, negative_ttl: *negative_ttl_s, serial: *serial }
+        let Soa { rdata, ttl_s, negative_ttl_s, serial, names } = &*self.soa;
+        SoaView { names, rdata, ttl: *ttl_s, negative_ttl: *negative_ttl_s, serial: *serial }
     }
 
     /// The node of the apex, which always exists.
@@ -160,6 +164,7 @@ impl Soa {
             ttl_s: settings.ttl_s,
             negative_ttl_s: settings.ttl_s.min(settings.negative_ttl_s),
             serial: settings.serial,
+            names: SoaNames::new(&settings.apex, &settings.primary_master, &settings.hostmaster),
         }
     }
 }
