@@ -1,11 +1,13 @@
 //! What a whole server takes: memory and times of the two worlds that others are measured with.
 //!
-//! `cargo run --release -p sextant-benches --example memory -- target/release/sextant [DIR [RECORDS [ZONES]]]`
+//! `cargo run --release -p sextant-benches --example memory -- target/release/sextant [DIR [RECORDS [ZONES [CHAINS]]]]`
 //!
 //! 1. A zone file of a million A records is imported; the server is started again over it.
 //! 2. 100,000 zones are made over the API, then records are put into them one by one; started again.
+//! 3. Records with chains (country, then weight) are put; started again.
+//! 4. Live values are pushed to feeds, many to a push.
 //!
-//! Memory is the kernel's proportional set size; the peak is that of the resident set. DIR (default: a
+//! After each restart it says what one zone, record or chain takes of the whole process. Memory is the kernel's proportional set size; the peak is that of the resident set. DIR (default: a
 //! folder below the current one, removed afterwards) decides what disk is waited for. 0 skips a world.
 
 use std::error::Error;
@@ -32,19 +34,31 @@ const RECORDS_PER_ZONE: u32 = 4;
 /// Single puts that are timed.
 const TIMED_PUTS: u32 = 10_000;
 
+/// Feeds of each source.
+const FEEDS: u32 = 100;
+
+/// What each feed is given beside `up`.
+const VALUES: [&str; 4] = ["weight", "priority", "connections", "requests"];
+
+/// How long values are pushed.
+const PUSHING: Duration = Duration::from_secs(5);
+
 /// After this long without work a server has given back what it will give back.
 const SETTLED: Duration = Duration::from_secs(12);
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let binary = arguments.first().ok_or("usage: memory SEXTANT [DIR [RECORDS [ZONES]]]")?;
+    let binary = arguments.first().ok_or("usage: memory SEXTANT [DIR [RECORDS [ZONES [CHAINS]]]]")?;
     let dir = Path::new(arguments.get(1).map_or("memory-figures", String::as_str));
     let number = |at: usize, default| arguments.get(at).map_or(Ok(default), |text| text.parse::<u32>());
-    let (records, zones) = (number(2, 1_000_000)?, number(3, 100_000)?);
+    let (records, zones, chains) = (number(2, 1_000_000)?, number(3, 100_000)?, number(4, 50_000)?);
     if fs::exists(dir)? {
         return Err(format!("{} exists", dir.display()).into());
     }
-    let outcome = one_large_zone(binary, dir, records).and_then(|()| many_zones(binary, dir, zones));
+    let outcome = one_large_zone(binary, dir, records)
+        .and_then(|()| many_zones(binary, dir, zones))
+        .and_then(|()| many_chains(binary, dir, chains))
+        .and_then(|()| live_values(binary, dir));
     if fs::exists(dir)? {
         fs::remove_dir_all(dir)?;
     }
@@ -57,7 +71,7 @@ fn one_large_zone(binary: &str, dir: &Path, records: u32) -> Outcome {
     }
     println!("{records} A records in one zone");
     let server = Server::start(binary, dir)?;
-    server.report("empty");
+    let empty = server.report("empty");
     let body = form(&zone_file(records));
     let start = Instant::now();
     let mut connection = server.connect()?;
@@ -74,7 +88,9 @@ fn one_large_zone(binary: &str, dir: &Path, records: u32) -> Outcome {
     println!("  listings: {:.2} s", start.elapsed().as_secs_f64());
     server.report("after listings");
     drop(connection);
-    restart(server, binary, dir, "big.example", "host0000001.big.example")
+    let pss = restart(server, binary, dir, "big.example/host0000001.big.example")?;
+    per_unit("A RRset", pss - empty, records);
+    Ok(())
 }
 
 fn many_zones(binary: &str, dir: &Path, zones: u32) -> Outcome {
@@ -83,6 +99,7 @@ fn many_zones(binary: &str, dir: &Path, zones: u32) -> Outcome {
     }
     println!("{zones} zones of {} records", RECORDS_PER_ZONE + 1);
     let server = Server::start(binary, dir)?;
+    let empty = server.report("empty");
     let start = Instant::now();
     put_all(&server, zones, |number| {
         let zone = format!("zone{number:06}.example");
@@ -110,11 +127,102 @@ fn many_zones(binary: &str, dir: &Path, zones: u32) -> Outcome {
     server.report("right after the last put");
     thread::sleep(SETTLED);
     server.report("settled");
-    restart(server, binary, dir, "zone000007.example", "www.zone000007.example")
+    let pss = restart(server, binary, dir, "zone000007.example/www.zone000007.example")?;
+    per_unit("zone with its records", pss - empty, zones);
+    Ok(())
 }
 
-/// Ends the server in order and starts it again.
-fn restart(server: Server, binary: &str, dir: &Path, zone: &str, owner: &str) -> Outcome {
+fn many_chains(binary: &str, dir: &Path, chains: u32) -> Outcome {
+    if chains == 0 {
+        return Ok(());
+    }
+    println!("{chains} records of 4 answers, by country, then by weight");
+    let server = Server::start(binary, dir)?;
+    let empty = server.report("empty");
+    server.connect()?.send("PUT", "/v1/zones/c.example", "application/json", b"{\"zone\":\"c.example\"}")?;
+    let countries = ["[\"DE\",\"FR\"]", "[\"US\"]", "[\"JP\"]", "[\"BR\",\"AR\"]"];
+    put_all(&server, chains, |number| {
+        let [_, a, b, c] = number.to_be_bytes();
+        let answer = |(at, countries): (usize, &&str)| {
+            let meta = format!("{{\"country\":{countries},\"weight\":{}}}", at + 1);
+            format!("{{\"answer\":[\"10.{}.{b}.{c}\"],\"meta\":{meta}}}", usize::from(a) * 4 + at)
+        };
+        let answers: Vec<String> = countries.iter().enumerate().map(answer).collect();
+        let filters = ["geotarget_country", "weighted_shuffle", "select_first_n"];
+        let filter = |name: &&str| {
+            let count = if *name == "select_first_n" { "{\"N\":1}" } else { "{}" };
+            format!("{{\"filter\":\"{name}\",\"config\":{count}}}")
+        };
+        let filters: Vec<String> = filters.iter().map(filter).collect();
+        let owner = format!("c{number:06}.c.example");
+        let body = format!(
+            "{{\"zone\":\"c.example\",\"domain\":\"{owner}\",\"type\":\"A\",\"answers\":[{}],\"filters\":[{}]}}",
+            answers.join(","),
+            filters.join(",")
+        );
+        (format!("/v1/zones/c.example/{owner}/A"), body)
+    })?;
+    server.report("right after the last put");
+    let pss = restart(server, binary, dir, "c.example/c000001.c.example")?;
+    per_unit("record with its chain", pss - empty, chains);
+    Ok(())
+}
+
+/// Says what one of many takes, beyond an empty server.
+fn per_unit(what: &str, mebibytes: f64, count: u32) {
+    println!("  each {what}: {:.0} octets of the whole process", mebibytes * 1_048_576.0 / f64::from(count));
+}
+
+/// Pushes values for [`PUSHING`], each to [`FEEDS`] feeds at once.
+fn live_values(binary: &str, dir: &Path) -> Outcome {
+    println!("live values, {} in a push, over {CONNECTIONS} connections", FEEDS * (VALUES.len() as u32 + 1));
+    let server = Server::start(binary, dir)?;
+    let mut connection = server.connect()?;
+    let mut sources = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let source = "{\"name\":\"s\",\"sourcetype\":\"nsone_v1\",\"config\":{}}";
+        let reply = connection.send("PUT", "/v1/data/sources", "application/json", source.as_bytes())?;
+        let id = reply.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let id = id.ok_or("a source has an id")?.to_owned();
+        for label in 0..FEEDS {
+            let feed = format!("{{\"name\":\"f{label}\",\"config\":{{\"label\":\"l{label}\"}}}}");
+            connection.send("PUT", &format!("/v1/data/feeds/{id}"), "application/json", feed.as_bytes())?;
+        }
+        sources.push(id);
+    }
+    let pushes = AtomicU32::new(0);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let (server, pushes) = (&server, &pushes);
+        let push = |source: String| {
+            move || -> Outcome {
+                let mut connection = server.connect()?;
+                while start.elapsed() < PUSHING {
+                    let round = pushes.fetch_add(1, Ordering::Relaxed);
+                    let values: Vec<String> =
+                        VALUES.iter().map(|key| format!("\"{key}\":{}", round % 1000)).collect();
+                    let label =
+                        |label| format!("\"l{label}\":{{\"up\":{},{}}}", round % 2 == 0, values.join(","));
+                    let body = format!("{{{}}}", (0..FEEDS).map(label).collect::<Vec<_>>().join(","));
+                    let path = format!("/v1/feed/{source}");
+                    connection.send("POST", &path, "application/json", body.as_bytes())?;
+                }
+                Ok(())
+            }
+        };
+        let workers: Vec<_> = sources.into_iter().map(|source| scope.spawn(push(source))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "a client panicked")?)
+    })?;
+    let values = f64::from(pushes.into_inner()) * f64::from(FEEDS) * (VALUES.len() + 1) as f64;
+    println!("  {:.0} values/s", values / start.elapsed().as_secs_f64());
+    server.report("right after the last push");
+    server.stop()?;
+    fs::remove_dir_all(dir)?;
+    Ok(())
+}
+
+/// Ends the server in order and starts it again. Returns its PSS then, in MiB.
+fn restart(server: Server, binary: &str, dir: &Path, record: &str) -> Outcome<f64> {
     let start = Instant::now();
     server.stop()?;
     println!("  stop: {:.2} s", start.elapsed().as_secs_f64());
@@ -123,11 +231,11 @@ fn restart(server: Server, binary: &str, dir: &Path, zone: &str, owner: &str) ->
     println!("  restart, to readiness: {:.2} s", start.elapsed().as_secs_f64());
     server.report("after the restart");
     thread::sleep(SETTLED);
-    server.report("settled");
-    server.connect()?.send("GET", &format!("/v1/zones/{zone}/{owner}/A"), "application/json", b"")?;
+    let pss = server.report("settled");
+    server.connect()?.send("GET", &format!("/v1/zones/{record}/A"), "application/json", b"")?;
     server.stop()?;
     fs::remove_dir_all(dir)?;
-    Ok(())
+    Ok(pss)
 }
 
 /// Puts many objects over [`CONNECTIONS`] connections, each with one request under way.
@@ -199,7 +307,8 @@ impl Server {
         Ok(Connection(BufReader::new(stream)))
     }
 
-    fn report(&self, when: &str) {
+    /// Prints the memory of the server, and returns its PSS in MiB.
+    fn report(&self, when: &str) -> f64 {
         let file = |name| fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap_or_default();
         let (rollup, status) = (file("smaps_rollup"), file("status"));
         let mebibytes = |text: &str, key| {
@@ -210,6 +319,7 @@ impl Server {
         let (pss, anonymous) = (mebibytes(&rollup, "Pss:"), mebibytes(&rollup, "Pss_Anon:"));
         let peak = mebibytes(&status, "VmHWM:");
         println!("  {when}: PSS {pss:.0} MiB ({anonymous:.0} anonymous), peak so far {peak:.0} MiB");
+        pss
     }
 
     /// Asks for an orderly end and waits for it.
@@ -231,8 +341,8 @@ impl Drop for Server {
 struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    /// Sends a request and reads the answer, which must be a success.
-    fn send(&mut self, method: &str, path: &str, content: &str, body: &[u8]) -> Outcome {
+    /// Sends a request and returns the body of the answer, which must be a success.
+    fn send(&mut self, method: &str, path: &str, content: &str, body: &[u8]) -> Outcome<String> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: x\r\nX-NSONE-Key: {KEY}\r\nContent-Type: {content}\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -263,9 +373,10 @@ impl Connection {
         }
         let mut answer = vec![0; length];
         self.0.read_exact(&mut answer)?;
-        if status.split(' ').nth(1) == Some("200") {
-            return Ok(());
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        match status.split(' ').nth(1) {
+            Some("200") => Ok(answer),
+            _ => Err(format!("{method} {path}: {} {answer}", status.trim()).into()),
         }
-        Err(format!("{method} {path}: {} {}", status.trim(), String::from_utf8_lossy(&answer)).into())
     }
 }

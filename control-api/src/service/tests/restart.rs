@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use store::{JournalStore, Options};
+use store::{ChangeSet, JournalStore, Options, Table};
+
+use super::super::codec;
 
 use super::*;
 
@@ -35,6 +37,43 @@ fn zones_records_links_and_the_log_are_there_after_a_restart() {
     assert_eq!(fixture.zone("example.org").ttl, 77);
     let zone = fixture.update_zone("example.com", json!({"ttl": 78})).unwrap();
     assert_eq!(zone.serial, serial + 1);
+}
+
+#[test]
+fn a_plain_record_written_as_json_is_read_served_and_changed() {
+    let fixture = Fixture::with_zone();
+    let record = fixture.create_www();
+    let www = path("example.com", "www.example.com", "A");
+    let key = codec::record_key(&www.zone, &www.owner, www.rtype);
+    let packed = fixture.store.get(Table::Records, &key).unwrap().unwrap();
+    let json = codec::encode(&record).unwrap();
+    assert!(packed.len() < json.len() / 3, "a plain record is packed");
+    let mut set = ChangeSet::new();
+    set.put(Table::Records, key.clone(), json);
+    fixture.store.commit(&[set]).unwrap();
+
+    let fixture = Fixture::over(Arc::clone(&fixture.store));
+    assert_eq!(fixture.record(&www).as_ref(), Some(&record));
+    assert_eq!(fixture.dns("www.example.com", "A"), rdata(3600, &["192.0.2.1"]));
+    fixture.update(www.clone(), json!({"ttl": 61})).unwrap();
+    assert_eq!(fixture.record(&www), Some(RecordDoc { ttl: 61, ..record }));
+    assert_eq!(fixture.store.get(Table::Records, &key).unwrap().unwrap().len(), packed.len());
+}
+
+#[test]
+fn a_damaged_packed_record_is_told_and_the_others_are_served() {
+    let fixture = Fixture::with_zone();
+    fixture.create_www();
+    let damaged = path("example.com", "bad.example.com", "A");
+    let key = codec::record_key(&damaged.zone, &damaged.owner, damaged.rtype);
+    let mut set = ChangeSet::new();
+    set.put(Table::Records, key, [[2, 4].as_slice(), &[0; 16], &[1, 2]].concat());
+    fixture.store.commit(&[set]).unwrap();
+
+    let fixture = Fixture::over(Arc::clone(&fixture.store));
+    assert_eq!(fixture.dns("www.example.com", "A"), rdata(3600, &["192.0.2.1"]));
+    assert_eq!(fixture.dns("bad.example.com", "A"), Found::NoName);
+    assert_eq!(fixture.service.record(&damaged.zone, &damaged.owner, damaged.rtype).unwrap_err().status, 500);
 }
 
 #[test]
