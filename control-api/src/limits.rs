@@ -86,6 +86,13 @@ pub const ACTIVITY_RESULTS_MAX: usize = 10_000;
 
 /// Aliases followed in one explanation; as many as in one reply over DNS.
 pub const EXPLAINED_ALIASES: usize = 16;
+/// Clients that one simulation may list.
+pub const SIMULATED_CLIENTS: usize = 10_000;
+/// Draws for each client of a simulation.
+pub const SIMULATED_DRAWS: u32 = 1_000;
+/// Answers looked at in all runs of one simulation: clients × draws × answers × (steps + 1). Some ten seconds of
+/// one core at most.
+pub const SIMULATED_ANSWERS: usize = 200_000_000;
 /// Explanations, simulations and dry runs worked on at once: each may keep a core busy for a while and hold
 /// some ten MiB. Others wait.
 pub const EXAMINATIONS: usize = 2;

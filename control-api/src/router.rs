@@ -17,7 +17,9 @@ use crate::limits::{EXAMINATIONS, Limits};
 use crate::native::health;
 use crate::service::Service;
 use crate::unserved;
-use crate::v1::{activity, catalog, dnssec, explain, feeds, import, push, records, search, sources, zones};
+use crate::v1::{
+    activity, catalog, dnssec, explain, feeds, import, push, records, search, simulate, sources, zones,
+};
 
 /// Writes counters of the rest of the process in the Prometheus text format.
 pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -43,6 +45,7 @@ pub struct ApiState {
     pub(crate) imports: Arc<import::Imports>,
     /// Places for work that may take a while.
     pub(crate) examinations: Arc<Semaphore>,
+    pub(crate) populations: Arc<simulate::Populations>,
 }
 
 impl ApiState {
@@ -77,8 +80,8 @@ impl FromRef<ApiState> for Service {
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
     let (options, imports) = (Arc::new(options), Arc::default());
-    let examinations = Arc::new(Semaphore::new(EXAMINATIONS));
-    let state = ApiState { service: service.clone(), geo, options, imports, examinations };
+    let (examinations, populations) = (Arc::new(Semaphore::new(EXAMINATIONS)), Arc::default());
+    let state = ApiState { service: service.clone(), geo, options, imports, examinations, populations };
     let front = Arc::new(Front::new(service, routes().with_state(state), limits));
     Router::new().fallback(move |request: Request| {
         let front = Arc::clone(&front);
@@ -126,6 +129,7 @@ fn dns() -> Router<ApiState> {
         // Not a record called `versions`.
         .route("/v1/zones/{zone}/versions/{version}", any(not_served))
         .route("/v1/explain/{zone}/{domain}/{type}", get(explain::explain))
+        .route("/v1/simulate/{zone}/{domain}/{type}", post(simulate::simulate))
         .route("/v1/import/zonefile/{zone}", upload)
         .route("/v1/search", get(search::search))
 }

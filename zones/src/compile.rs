@@ -16,7 +16,7 @@ use crate::name::{Name, NameError};
 use crate::rdata::{self, RdataError};
 use crate::record::{AnswerDoc, RecordDoc};
 use crate::record_type::RecordType;
-use crate::snapshot::{Steered, SteeredAnswer, pack};
+use crate::snapshot::{RdataList, RrsetBody, Steered, SteeredAnswer, pack};
 use crate::zone::ZoneDoc;
 
 /// A record ready to be served.
@@ -84,6 +84,15 @@ impl CompiledRecord {
     /// The service tier: 1 without filters, else the highest of the chain's filters.
     pub fn tier(&self) -> u8 {
         self.tier
+    }
+
+    /// What queries would get; `None` for a linked record, which has what its target has.
+    pub fn body(&self) -> Option<RrsetBody<'_>> {
+        match &self.body {
+            CompiledBody::Static(packed) => Some(RrsetBody::Static(RdataList::new(packed))),
+            CompiledBody::Steered(steered) => Some(RrsetBody::Steered(steered)),
+            CompiledBody::Link(_) => None,
+        }
     }
 
     /// The owner of the record that this one stands for.

@@ -19,6 +19,7 @@ mod pointers;
 mod prepared;
 mod read;
 mod records;
+mod rehearse;
 mod stored;
 #[cfg(test)]
 mod tests;

@@ -9,5 +9,6 @@ pub mod import;
 pub mod push;
 pub mod records;
 pub mod search;
+pub mod simulate;
 pub mod sources;
 pub mod zones;

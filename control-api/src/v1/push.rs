@@ -104,7 +104,7 @@ impl Push {
 }
 
 /// Reads a metadata table. Errors name the label, if there is one, and the key.
-fn values_of(table: &Map<String, Value>, label: &str) -> Result<Vec<PushedValue>, ApiError> {
+pub(super) fn values_of(table: &Map<String, Value>, label: &str) -> Result<Vec<PushedValue>, ApiError> {
     let read = |(name, raw): (&String, &Value)| {
         let error = |message: String| {
             let place = if label.is_empty() { String::new() } else { format!("{label:?}: ") };

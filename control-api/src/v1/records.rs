@@ -1,18 +1,23 @@
 //! `/v1/zones/{zone}/{domain}/{type}`.
+//!
+//! With `?dry_run=true` a PUT or POST is checked as ever and then not made: the reply is the record as it would
+//! be stored, with `dry_run` and `changes` beside its fields.
+
+use std::sync::Arc;
 
 use axum::extract::{Extension, Path, State};
+use serde_json::{Value, json};
 use zones::validate;
 use zones::{Name, RecordDoc, RecordType};
 
+use super::explain::Segments;
+use super::simulate::compare;
 use super::zones::{Reply, new_name, with_revision, zone_of_path};
 use crate::ApiState;
 use crate::dto::record::{RecordFields, record_object};
 use crate::error::ApiError;
-use crate::http::{JsonObject, empty, json};
-use crate::service::{Actor, RecordPath, Service};
-
-/// Zone, domain and type as they stand in the path.
-type Segments = Path<(String, String, String)>;
+use crate::http::{self, JsonObject, Params, empty};
+use crate::service::{Actor, RecordPath, Service, Transaction};
 
 /// The place of a record that should exist.
 fn existing_path(service: &Service, segments: &Segments) -> Result<RecordPath, ApiError> {
@@ -25,7 +30,7 @@ fn existing_path(service: &Service, segments: &Segments) -> Result<RecordPath, A
 }
 
 /// The place of a record that is to be made.
-fn new_path(service: &Service, segments: &Segments) -> Result<RecordPath, ApiError> {
+pub(super) fn new_path(service: &Service, segments: &Segments) -> Result<RecordPath, ApiError> {
     let Path((zone, domain, rtype)) = segments;
     let zone = zone_of_path(zone)?;
     service.existing_zone(&zone)?;
@@ -39,7 +44,69 @@ fn fields(body: Result<JsonObject, ApiError>, path: &RecordPath) -> Result<Recor
 }
 
 fn reply(service: &Service, record: &RecordDoc) -> axum::response::Response {
-    json(&record_object(record, |feed| service.source_of_feed(feed)))
+    http::json(&record_object(record, |feed| service.source_of_feed(feed)))
+}
+
+/// What a request does to a record.
+#[derive(Clone, Copy)]
+enum Write {
+    Create,
+    Update,
+}
+
+impl Write {
+    fn run(
+        self,
+        transaction: &mut Transaction<'_>,
+        path: &RecordPath,
+        fields: Result<RecordFields, ApiError>,
+    ) -> Result<RecordDoc, ApiError> {
+        match self {
+            Self::Create => transaction.create_record(path, fields),
+            Self::Update => transaction.update_record(path, fields),
+        }
+    }
+}
+
+/// Makes a change, or only says what it would do.
+async fn write(
+    state: ApiState,
+    actor: Actor,
+    path: RecordPath,
+    params: &Params,
+    body: Result<JsonObject, ApiError>,
+    write: Write,
+) -> Reply {
+    let fields = fields(body, &path);
+    if params.flag("dry_run")? == Some(true) {
+        return dry_run(state, actor, path, fields, write).await;
+    }
+    let change = move |transaction: &mut Transaction<'_>| write.run(transaction, &path, fields);
+    let committed = state.service.commit(&actor, change).await?;
+    Ok(with_revision(reply(&state.service, &committed.value), committed.revision))
+}
+
+/// The record as it would be stored, and whose answers would change.
+async fn dry_run(
+    state: ApiState,
+    actor: Actor,
+    path: RecordPath,
+    fields: Result<RecordFields, ApiError>,
+    write: Write,
+) -> Reply {
+    let (geo, populations) = (state.geo.load().clone(), Arc::clone(&state.populations));
+    let object = state
+        .examine(move |service| {
+            let old = service.record(&path.zone, &path.owner, path.rtype)?;
+            let new = service.rehearse(&actor, |transaction| write.run(transaction, &path, fields))?;
+            let mut object = record_object(&new, |feed| service.source_of_feed(feed));
+            object.insert("dry_run".to_owned(), Value::Bool(true));
+            let changes = compare(service, &geo, &populations, old, new)?;
+            object.insert("changes".to_owned(), json!(changes));
+            Ok(object)
+        })
+        .await?;
+    Ok(http::json(&object))
 }
 
 /// Shows a record.
@@ -54,13 +121,11 @@ pub(crate) async fn create(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
     segments: Segments,
+    params: Params,
     body: Result<JsonObject, ApiError>,
 ) -> Reply {
     let path = new_path(&state.service, &segments)?;
-    let fields = fields(body, &path);
-    let committed =
-        state.service.commit(&actor, move |transaction| transaction.create_record(&path, fields)).await?;
-    Ok(with_revision(reply(&state.service, &committed.value), committed.revision))
+    write(state, actor, path, &params, body, Write::Create).await
 }
 
 /// Changes the given fields of a record.
@@ -68,13 +133,11 @@ pub(crate) async fn update(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
     segments: Segments,
+    params: Params,
     body: Result<JsonObject, ApiError>,
 ) -> Reply {
     let path = existing_path(&state.service, &segments)?;
-    let fields = fields(body, &path);
-    let committed =
-        state.service.commit(&actor, move |transaction| transaction.update_record(&path, fields)).await?;
-    Ok(with_revision(reply(&state.service, &committed.value), committed.revision))
+    write(state, actor, path, &params, body, Write::Update).await
 }
 
 /// Removes a record.
@@ -82,8 +145,13 @@ pub(crate) async fn remove(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
     segments: Segments,
+    params: Params,
 ) -> Reply {
     let path = existing_path(&state.service, &segments)?;
+    if params.flag("dry_run")? == Some(true) {
+        // Whoever tries a deletion out must not lose the record.
+        return Err(ApiError::bad_request("query parameter dry_run: only PUT and POST can be tried out"));
+    }
     let committed = state.service.commit(&actor, move |transaction| transaction.delete_record(&path)).await?;
     Ok(with_revision(empty(), committed.revision))
 }
