@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use filters::{
-    AnswerId, AnswerInput, Chain, ChainInput, Client, Context, FilterStep, MetaTable, Scratch, Selection,
-    from_seed_u64,
+    AnswerId, AnswerInput, Chain, ChainInput, Client, Context, FilterStep, MetaTable, OnEmpty, Scratch,
+    Selection, from_seed_u64,
 };
 use geoip_data::GeoData;
 use rand::RngExt;
@@ -57,8 +57,14 @@ fn compile(steps: &Value, count: u16) -> Chain {
         })
         .collect();
     let record = MetaTable::default();
-    let input =
-        ChainInput { steps: &steps, answers: &answers, regions: &[], record: &record, record_type: 1 };
+    let input = ChainInput {
+        steps: &steps,
+        answers: &answers,
+        regions: &[],
+        record: &record,
+        record_type: 1,
+        on_empty: OnEmpty::Nodata,
+    };
     Chain::compile(&input, &|_| None).expect("a valid chain")
 }
 

@@ -98,7 +98,7 @@ fn ask(criterion: &mut Criterion, what: &str, snapshot: &Snapshot, questions: &[
             question.read(questions[next].as_wire(), 0).expect("names are valid wire form");
             let found = snapshot.find_zone(&question, RecordType::A).expect("all names are in our zones");
             let rrset = match found.zone.lookup(&question, found.apex_label, RecordType::A) {
-                Lookup::Found(node) | Lookup::Wildcard { node } => node.rrset(RecordType::A),
+                Lookup::Found(node) | Lookup::Wildcard { node, .. } => node.rrset(RecordType::A),
                 _ => None,
             };
             assert_eq!(rrset.is_some(), is_hit);

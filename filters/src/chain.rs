@@ -14,7 +14,7 @@ use crate::kinds::{Filter, Run};
 use crate::limits::{MAX_ANSWERS, MAX_LIVE_LISTS, MAX_LIVE_NUMBERS, MAX_STEPS};
 use crate::live::FeedCell;
 use crate::meta::{MetaTable, echo};
-use crate::{AnswerId, Context, FeedId, Selection, Trace, filter_types};
+use crate::{AnswerId, Context, FeedId, OnEmpty, Selection, Trace, filter_types};
 
 /// One step of a chain as clients send it; it is given back as it came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub struct ChainInput<'a> {
     pub record: &'a MetaTable,
     /// The type of the record as a number (1 is A).
     pub record_type: u16,
+    /// What goes out when the steps leave nothing.
+    pub on_empty: OnEmpty,
 }
 
 /// One answer as a chain sees it.
@@ -67,12 +69,14 @@ pub enum ChainError {
         name: String,
     },
     /// A filter of the API that this server does not have yet.
-    #[error("filters[{index}]: filter {name} is not supported yet; supported are {known}", known = KnownFilters)]
+    #[error("filters[{index}]: filter {name} is not supported yet: {reason}; supported are {known}", known = KnownFilters)]
     UnsupportedFilter {
         /// The position of the step.
         index: usize,
         /// The name.
         name: &'static str,
+        /// What it needs that is not there.
+        reason: &'static str,
     },
     /// The filter works on other record types only.
     #[error(
@@ -137,6 +141,16 @@ pub enum ChainError {
         /// The high watermark.
         high: f64,
     },
+    /// More addresses could be drawn than a reply has room for.
+    #[error(
+        "filters[{index}].config.N: {addresses} addresses could be drawn for one reply; at most {MAX_ANSWERS} are allowed"
+    )]
+    TooManyAddresses {
+        /// The position of the step.
+        index: usize,
+        /// How many there could be.
+        addresses: usize,
+    },
     /// Metadata points at a feed that does not exist.
     #[error("invalid feed pointer")]
     UnknownFeed {
@@ -192,6 +206,8 @@ pub struct Chain {
     live: LiveSlots,
     tier: u8,
     uses_client: bool,
+    /// [`OnEmpty::Nodata`] for a chain that cannot come to leave nothing.
+    on_empty: OnEmpty,
 }
 
 #[derive(Clone, Debug)]
@@ -203,8 +219,8 @@ struct Step {
 
 /// Finds the type of a step's filter.
 fn filter_type(index: usize, step: &FilterStep, record_type: u16) -> Result<&'static FilterType, ChainError> {
-    if let Some(name) = UNSUPPORTED.iter().find(|name| **name == step.filter) {
-        return Err(ChainError::UnsupportedFilter { index, name });
+    if let Some((name, reason)) = UNSUPPORTED.iter().find(|(name, _)| *name == step.filter) {
+        return Err(ChainError::UnsupportedFilter { index, name, reason });
     }
     let unknown = || ChainError::UnknownFilter { index, name: echo(&Value::from(step.filter.as_str())) };
     let filter = FilterType::find(&step.filter).ok_or_else(unknown)?;
@@ -247,13 +263,16 @@ impl Chain {
             steps.push(Step { settings, filter });
         }
         limit_draws(&mut steps);
-        Ok(Chain { steps: steps.into_boxed_slice(), live: compiler.finish(), tier, uses_client })
+        let may_empty = steps.iter().filter_map(|step| step.filter.as_ref()).any(Filter::may_empty);
+        let on_empty = if may_empty { input.on_empty } else { OnEmpty::Nodata };
+        Ok(Chain { steps: steps.into_boxed_slice(), live: compiler.finish(), tier, uses_client, on_empty })
     }
 
     /// Runs the chain over the answers in `selection`, which the caller has reset to all answers of the record.
     ///
     /// What remains is what goes out, in that order. The context gathers the scope.
     pub fn run<T: Trace>(&self, context: &mut Context<'_>, selection: &mut Selection, trace: &mut T) {
+        let count = selection.len();
         context.scratch.live.begin(&self.live);
         for (index, step) in self.steps.iter().enumerate() {
             if T::ENABLED {
@@ -261,6 +280,10 @@ impl Chain {
                 trace.begin_step(index, filter, disabled, step.settings.to_json(), selection.as_slice());
             }
             if let Some(filter) = &step.filter {
+                if self.on_empty == OnEmpty::Previous && filter.may_empty() && !selection.is_empty() {
+                    context.scratch.previous.clear();
+                    context.scratch.previous.extend_from_slice(selection.as_slice());
+                }
                 filter.apply(&mut Run::new(&self.live, context, selection, trace));
             }
             if T::ENABLED {
@@ -268,6 +291,14 @@ impl Chain {
             }
         }
         context.scratch.live.end();
+        if self.on_empty != OnEmpty::Nodata && count > 0 && selection.is_empty() {
+            match self.on_empty {
+                OnEmpty::Nodata => {}
+                OnEmpty::All => selection.reset(count),
+                OnEmpty::Previous => selection.swap_entries(&mut context.scratch.previous),
+            }
+            trace.restored(self.on_empty, selection.as_slice());
+        }
     }
 
     /// The service tier of the record: 1 without filters, else the highest of its filters.

@@ -223,3 +223,45 @@ impl<T: ListItem> ListColumn<T> {
         Some(used(self.key, self.read(answer, slots, reads).map(T::value), level, source))
     }
 }
+
+/// The value of one answer.
+#[derive(Clone, Debug)]
+pub(crate) enum ValuePlace {
+    Missing,
+    Literal(MetaValue),
+    Live(u32),
+}
+
+/// Any key of all answers, for filters that are not in a hurry; empty when no answer has it.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueColumn {
+    pub(crate) key: MetaKey,
+    pub(crate) places: Box<[ValuePlace]>,
+    pub(crate) levels: Box<[Level]>,
+}
+
+impl ValueColumn {
+    pub(crate) fn read<'a>(
+        &'a self,
+        answer: u16,
+        slots: &LiveSlots,
+        reads: &'a mut LiveReads,
+    ) -> Option<&'a MetaValue> {
+        match self.places.get(usize::from(answer))? {
+            ValuePlace::Missing => None,
+            ValuePlace::Literal(value) => Some(value),
+            ValuePlace::Live(slot) => reads.list(slots, *slot),
+        }
+    }
+
+    /// What a trace tells of the answer's value; `None` when nothing defines it.
+    pub(crate) fn used(&self, answer: u16, slots: &LiveSlots, reads: &mut LiveReads) -> Option<Used> {
+        let level = *self.levels.get(usize::from(answer))?;
+        let source = match self.places.get(usize::from(answer))? {
+            ValuePlace::Missing => return None,
+            ValuePlace::Literal(_) => None,
+            ValuePlace::Live(slot) => slots.lists.get(*slot as usize),
+        };
+        Some(used(self.key, self.read(answer, slots, reads).cloned(), level, source))
+    }
+}

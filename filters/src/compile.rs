@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::chain::{ChainError, ChainInput};
-use crate::column::{ListColumn, ListItem, ListPlace, LiveSlot, LiveSlots, NumberColumn, NumberPlace};
+use crate::column::{
+    ListColumn, ListItem, ListPlace, LiveSlot, LiveSlots, NumberColumn, NumberPlace, ValueColumn, ValuePlace,
+};
 use crate::limits::{MAX_LIVE_LISTS, MAX_LIVE_NUMBERS};
 use crate::live::FeedCell;
 use crate::meta::{MetaEntry, MetaKey, MetaTable, MetaValue};
@@ -127,6 +129,23 @@ impl<'a> Compiler<'a> {
             });
         }
         Ok(ListColumn { key, places: places.into(), items: items.into(), levels })
+    }
+
+    /// The column of a key whose values are not numbers.
+    pub(crate) fn value(&mut self, key: MetaKey) -> Result<ValueColumn, ChainError> {
+        let entries = self.entries(key);
+        let levels = levels(&entries);
+        let mut places = Vec::with_capacity(entries.len());
+        for entry in entries {
+            places.push(match entry {
+                None => ValuePlace::Missing,
+                Some((MetaEntry::Literal(value), _)) => ValuePlace::Literal(value.clone()),
+                Some((MetaEntry::Feed(feed), _)) => {
+                    ValuePlace::Live(self.lists.slot(self.feeds, *feed, key, MAX_LIVE_LISTS)?)
+                }
+            });
+        }
+        Ok(ValueColumn { key, places: places.into(), levels })
     }
 
     /// The literal number that an answer has in the end, if it is not live.

@@ -9,6 +9,8 @@ use rand::{Rng, SeedableRng};
 use crate::column::LiveReads;
 use crate::limits::MAX_ANSWERS;
 use crate::prefix::IpPrefix;
+use crate::texts::Texts;
+use crate::wildcard::WildcardLabels;
 
 /// The generator behind every draw: small, fast, and the same on every platform, so that a seed replays a
 /// decision. It is no secret keeper and needs to be none: what it decides is visible in the answer.
@@ -69,13 +71,25 @@ pub struct Context<'a> {
     pub(crate) scratch: &'a mut Scratch,
     place: Option<Option<&'a Place>>,
     asn: Option<Option<u32>>,
+    wildcard: WildcardLabels,
     scope_bits: u8,
 }
 
 impl<'a> Context<'a> {
     /// A context for one query.
     pub fn new(client: Client, geo: &'a GeoData, entropy: &'a mut Entropy, scratch: &'a mut Scratch) -> Self {
-        Self { client: client.canonical(), geo, entropy, scratch, place: None, asn: None, scope_bits: 0 }
+        let (client, wildcard) = (client.canonical(), WildcardLabels::default());
+        Self { client, geo, entropy, scratch, place: None, asn: None, wildcard, scope_bits: 0 }
+    }
+
+    /// The same for a name that a wildcard stands for.
+    pub fn with_wildcard(self, wildcard: WildcardLabels) -> Self {
+        Self { wildcard, ..self }
+    }
+
+    /// What the wildcard stands for; nothing when the name exists.
+    pub(crate) fn wildcard(&self) -> WildcardLabels {
+        self.wildcard
     }
 
     /// The client, in its canonical form.
@@ -128,6 +142,12 @@ pub struct Scratch {
     pub(crate) keys: Vec<SortEntry>,
     /// One weight for each position of the selection.
     pub(crate) weights: Vec<f64>,
+    /// The entries before the last step that may have emptied the selection.
+    pub(crate) previous: Vec<u16>,
+    /// Entries while a filter puts others in their place.
+    pub(crate) entries: Vec<u16>,
+    pub(crate) texts: Texts,
+    keeps_texts: bool,
 }
 
 /// What a filter decided about the answer at one position.
@@ -139,12 +159,13 @@ pub(crate) enum Mark {
     Untagged,
 }
 
-/// A key that an answer is sorted by. Entries with equal keys keep their order.
+/// A key that an entry is sorted by. Entries with equal keys keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SortEntry {
     pub(crate) key: u64,
     pub(crate) position: u16,
-    pub(crate) answer: u16,
+    /// The entry of the selection.
+    pub(crate) entry: u16,
 }
 
 impl Default for Scratch {
@@ -161,6 +182,42 @@ impl Scratch {
             marks: Vec::with_capacity(MAX_ANSWERS),
             keys: Vec::with_capacity(MAX_ANSWERS),
             weights: Vec::with_capacity(MAX_ANSWERS),
+            previous: Vec::with_capacity(MAX_ANSWERS),
+            entries: Vec::with_capacity(MAX_ANSWERS),
+            texts: Texts::new(),
+            keeps_texts: false,
         }
+    }
+
+    /// Forgets the texts of the query before.
+    #[inline]
+    pub fn begin_query(&mut self) {
+        self.texts.clear();
+        self.keeps_texts = false;
+    }
+
+    /// Whether a chain added TXT records to the reply.
+    #[inline]
+    pub fn has_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
+    /// Keeps the texts that are there; runs for other names of the same reply add none.
+    pub fn keep_texts(&mut self) {
+        self.keeps_texts = true;
+    }
+
+    /// Makes room for the texts of a run; false when those of an earlier run stay.
+    pub(crate) fn begin_texts(&mut self) -> bool {
+        if !self.keeps_texts {
+            self.texts.clear();
+        }
+        !self.keeps_texts
+    }
+
+    /// The TXT record data that the last run added: for each the position of its answer, counted from 0, among
+    /// those that there were when it was added.
+    pub fn texts(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.texts.iter()
     }
 }

@@ -32,10 +32,13 @@ mod kinds;
 pub mod limits;
 mod live;
 mod meta;
+mod on_empty;
 mod place;
 mod prefix;
 mod selection;
+mod texts;
 mod trace;
+mod wildcard;
 
 pub use catalog::{FilterType, OptionKind, OptionType, filter_types};
 pub use chain::{AnswerInput, Chain, ChainError, ChainInput, FilterStep};
@@ -43,7 +46,11 @@ pub use context::{Client, Context, Entropy, Scratch, from_seed_u64};
 pub use id::{AnswerId, FeedId, IdError, parse_object_id};
 pub use live::FeedCell;
 pub use meta::{MetaEntry, MetaError, MetaKey, MetaTable, MetaValue, PulsarJob, parse_value};
+pub use on_empty::OnEmpty;
 pub use place::{CountryTag, SubdivisionTag};
 pub use prefix::{IpPrefix, PrefixSet};
-pub use selection::Selection;
-pub use trace::{AnswerRecord, Level, Reason, Recorder, StepRecord, Trace, Used, Verdict};
+pub use selection::{Entry, Selection};
+pub use trace::{
+    AddressRecord, AnswerRecord, Level, Reason, Recorder, Restored, StepRecord, Trace, Used, Verdict,
+};
+pub use wildcard::WildcardLabels;

@@ -32,3 +32,10 @@ pub const MAX_DECIMAL: f64 = 1e15;
 
 /// Characters of an offending value that an error message repeats.
 pub const MAX_ECHOED_CHARACTERS: usize = 80;
+
+/// Octets of TXT record data, with their bookkeeping, that one run may add: as many as a message can have.
+pub const MAX_TEXT_OCTETS: usize = 65_535;
+
+/// Addresses that `ipv4_prefix_shuffle` draws for one answer: a whole /24, whose draws are still told apart by
+/// looking at each.
+pub const MAX_DRAWN_ADDRESSES: u32 = 256;

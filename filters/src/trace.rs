@@ -4,11 +4,12 @@
 //! explanation are the same code and cannot disagree. [`Recorder`] keeps everything as data.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{FeedId, MetaKey, MetaValue};
+use crate::{FeedId, MetaKey, MetaValue, OnEmpty};
 
 /// Where a metadata value was found. The most specific level that has the key wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,8 +57,15 @@ pub trait Trace {
     /// Why the step treats one answer as it does, and on which metadata that rests.
     fn answer(&mut self, answer: u16, reason: Reason, used: Vec<Used>);
 
+    /// The step made an address. `entry` stands for it in selections from now on; `answer` is the answer whose
+    /// metadata it has, if any.
+    fn address(&mut self, _entry: u16, _answer: Option<u16>, _address: Ipv4Addr) {}
+
     /// The step ends with this selection.
     fn end_step(&mut self, after: &[u16]);
+
+    /// The chain left nothing, and the record's rule puts these answers in place.
+    fn restored(&mut self, _rule: OnEmpty, _after: &[u16]) {}
 }
 
 impl Trace for () {
@@ -163,6 +171,18 @@ pub enum Reason {
     RegionOfFirst,
     /// In another region than the first answer.
     OtherRegion,
+    /// Addresses drawn from its prefixes stand in its place.
+    Replaced {
+        /// How many.
+        addresses: usize,
+    },
+    /// The answer has nothing that the filter works with, and passes.
+    Passed,
+    /// The answer adds TXT records to the reply.
+    TextsAdded {
+        /// How many.
+        texts: usize,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -210,6 +230,11 @@ impl fmt::Display for Reason {
             Reason::PastFirst => "past the first",
             Reason::RegionOfFirst => "in the region of the first answer",
             Reason::OtherRegion => "in another region than the first answer",
+            Reason::Replaced { addresses } => {
+                return write!(out, "replaced by addresses drawn from its prefixes: {addresses}");
+            }
+            Reason::Passed => "passes",
+            Reason::TextsAdded { texts } => return write!(out, "adds TXT records: {texts}"),
         };
         out.write_str(text)
     }
@@ -246,6 +271,26 @@ pub struct AnswerRecord {
     pub used: Vec<Used>,
 }
 
+/// An address that a step made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRecord {
+    /// What stands for it in selections: no answer has this index.
+    pub entry: u16,
+    /// The answer whose metadata it has.
+    pub answer: Option<u16>,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+/// What was put in place after a chain left nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// By which rule.
+    pub rule: OnEmpty,
+    /// The answers that go out.
+    pub after: Vec<u16>,
+}
+
 /// One step of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepRecord {
@@ -270,6 +315,10 @@ pub struct StepRecord {
 pub struct Recorder {
     /// The steps so far.
     pub steps: Vec<StepRecord>,
+    /// The addresses that steps made. In `before`, `after` and `answers` their entries stand for them.
+    pub addresses: Vec<AddressRecord>,
+    /// What took the place of nothing; `None` when the last step left something, or nothing goes out.
+    pub restored: Option<Restored>,
 }
 
 impl Trace for Recorder {
@@ -307,6 +356,14 @@ impl Trace for Recorder {
             record.reason = Some(reason);
             record.used.clone_from(&used);
         }
+    }
+
+    fn address(&mut self, entry: u16, answer: Option<u16>, address: Ipv4Addr) {
+        self.addresses.push(AddressRecord { entry, answer, address });
+    }
+
+    fn restored(&mut self, rule: OnEmpty, after: &[u16]) {
+        self.restored = Some(Restored { rule, after: after.to_vec() });
     }
 
     fn end_step(&mut self, after: &[u16]) {

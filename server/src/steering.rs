@@ -2,7 +2,7 @@
 
 use filters::Entropy;
 use geoip_data::GeoData;
-use zones::{Asker, Steered, Workspace};
+use zones::{Asker, Chosen, QueryName, Steered, Workspace};
 
 use crate::telemetry::counters::{Counter, Counters};
 
@@ -25,22 +25,40 @@ impl<'w> Steering<'w> {
         workspace: &'w mut Workspace,
         counters: &'w Counters,
     ) -> Self {
+        workspace.begin_query();
         Self { asker, geo, entropy, workspace, counters, scope_bits: 0 }
     }
 
-    /// Runs a record's chain and returns the answers that go out, in order. Of answers with the same data
+    /// Runs a record's chain and returns what goes out, in order. Of answers with the same data
     /// only the first goes out.
     #[inline]
-    pub fn choose(&mut self, record: &Steered) -> &[u16] {
+    pub fn choose(&mut self, record: &Steered) -> Chosen<'_> {
         let chosen = record.choose(&self.asker, self.geo, self.entropy, self.workspace, &mut ());
         if chosen.client.from_subnet {
             self.scope_bits = self.scope_bits.max(chosen.scope_bits);
         }
         self.counters.count(Counter::ChainsRun);
-        if chosen.answers.is_empty() {
+        if chosen.is_empty() {
             self.counters.count(Counter::ChainsEmptied);
         }
-        chosen.answers
+        chosen
+    }
+
+    /// Says for which name the next choices are, and whether a wildcard stands for it from this label on.
+    #[inline]
+    pub fn set_wildcard(&mut self, name: &QueryName, encloser_label: Option<usize>) {
+        self.asker.set_wildcard(name, encloser_label);
+    }
+
+    /// Keeps the TXT records that the last choice added to the reply; false if there are none.
+    #[inline]
+    pub fn keep_texts(&mut self) -> bool {
+        self.workspace.keep_texts()
+    }
+
+    /// The rdata of the TXT records, each with the position of its answer, counted from 0.
+    pub fn texts(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.workspace.texts()
     }
 
     /// The widest look that any chain took at the client subnet (RFC 7871, 7.2.1): 0 if none looked.

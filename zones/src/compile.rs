@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use filters::{AnswerInput, Chain, ChainError, ChainInput, FeedCell, FeedId, MetaError, MetaTable};
+use filters::{AnswerInput, Chain, ChainError, ChainInput, FeedCell, FeedId, MetaError, MetaTable, OnEmpty};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -114,7 +114,7 @@ pub enum RecordError {
     #[error("link: {0}")]
     Link(NameError),
     /// A linked record takes everything from its target.
-    #[error("link: a linked record has no answers, filters, regions or meta of its own")]
+    #[error("link: a linked record has no answers, filters, on_empty, regions or meta of its own")]
     LinkWithContent,
     /// TTLs have 31 bits (RFC 2181, 8).
     #[error("ttl: {ttl} is above {MAX_TTL}")]
@@ -262,6 +262,7 @@ fn check_ttl(ttl: u32) -> Result<(), RecordError> {
 fn link(record: &RecordDoc, target: &str) -> Result<CompiledBody, RecordError> {
     let is_bare = record.answers.is_empty()
         && record.filters.is_empty()
+        && record.on_empty == OnEmpty::default()
         && record.regions.is_empty()
         && record.meta.is_empty();
     if is_bare {
@@ -340,6 +341,7 @@ fn chain(record: &RecordDoc, feeds: Feeds<'_>) -> Result<Chain, RecordError> {
         regions: &regions,
         record: &record_meta,
         record_type: record.rtype.0,
+        on_empty: record.on_empty,
     };
     Ok(Chain::compile(&input, feeds)?)
 }

@@ -3,7 +3,7 @@
 //! Clients compare what they read with what they wrote, so answers, filter configuration and metadata stay
 //! JSON of the types received. What queries read is made of it by [`crate::compile`].
 
-use filters::{AnswerId, FilterStep};
+use filters::{AnswerId, FilterStep, OnEmpty};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -16,6 +16,10 @@ fn yes() -> bool {
 
 fn is_true(value: &bool) -> bool {
     *value
+}
+
+fn is_default(rule: &OnEmpty) -> bool {
+    *rule == OnEmpty::default()
 }
 
 fn is_false(value: &bool) -> bool {
@@ -51,6 +55,9 @@ pub struct RecordDoc {
     /// The chain, in order; empty for a record that always gives all answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<FilterStep>,
+    /// What goes out when the chain leaves nothing; with a link, what the target says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_empty: OnEmpty,
     /// Groups of answers by name, each an object with `meta`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub regions: Map<String, Value>,
@@ -97,6 +104,7 @@ impl RecordDoc {
             override_address_records: false,
             answers: Vec::new(),
             filters: Vec::new(),
+            on_empty: OnEmpty::default(),
             regions: Map::new(),
             meta: Map::new(),
             link: None,

@@ -6,17 +6,18 @@
 
 use std::net::IpAddr;
 
-use filters::{Client, Context, Entropy, Scratch, Selection, Trace};
+use filters::{Client, Context, Entropy, Entry, Scratch, Selection, Trace, WildcardLabels};
 use geoip_data::GeoData;
 
 use crate::limits::MAX_ANSWERS;
-use crate::snapshot::Steered;
+use crate::snapshot::{QueryName, Steered};
 
 /// Who asks, and on whose behalf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asker {
     source: Client,
     subnet: Option<Client>,
+    wildcard: WildcardLabels,
 }
 
 impl Asker {
@@ -28,7 +29,17 @@ impl Asker {
         Self {
             source: Client::source(source),
             subnet: subnet.map(|(address, bits)| Client::subnet(address, bits)),
+            wildcard: WildcardLabels::default(),
         }
+    }
+
+    /// Says that the answers are those of a wildcard for this name, whose closest encloser begins at a label; or,
+    /// without one, that they are the name's own.
+    #[inline]
+    pub fn set_wildcard(&mut self, name: &QueryName, encloser_label: Option<usize>) {
+        self.wildcard = encloser_label.map_or(WildcardLabels::default(), |label| {
+            WildcardLabels::of(name.wire().get(..name.offset(label)).unwrap_or_default())
+        });
     }
 
     /// Whom answers are for: the subnet where the record honors one, else the source.
@@ -46,16 +57,54 @@ pub struct Workspace {
     sent: AnswerSet,
 }
 
+/// The TXT records that chains add to a reply.
+impl Workspace {
+    /// Forgets those of the query before.
+    #[inline]
+    pub fn begin_query(&mut self) {
+        self.scratch.begin_query();
+    }
+
+    /// Keeps those of the last choice until the next query, if there are any, whatever else is chosen for this
+    /// one.
+    #[inline]
+    pub fn keep_texts(&mut self) -> bool {
+        let has_texts = self.scratch.has_texts();
+        if has_texts {
+            self.scratch.keep_texts();
+        }
+        has_texts
+    }
+
+    /// Their rdata, each with the position of its answer, counted from 0.
+    pub fn texts(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.scratch.texts()
+    }
+}
+
 /// What goes out.
 #[derive(Clone, Copy, Debug)]
 pub struct Chosen<'w> {
-    /// The indices of the answers, in order.
-    pub answers: &'w [u16],
+    selection: &'w Selection,
     /// How many leading bits of the client's address the choice depends on (RFC 7871, 7.2.1). A reply says so
     /// only where the client came in a subnet option.
     pub scope_bits: u8,
     /// Whom the answers were chosen for.
     pub client: Client,
+}
+
+impl<'w> Chosen<'w> {
+    /// Answers, and addresses that filters made, in order.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry> + 'w {
+        self.selection.entries()
+    }
+
+    /// Whether nothing goes out.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.selection.is_empty()
+    }
 }
 
 impl Steered {
@@ -74,15 +123,25 @@ impl Steered {
         let client = asker.client(self.use_client_subnet);
         let count = self.answer_count();
         selection.reset(count);
-        let mut context = Context::new(client, geo, entropy, scratch);
+        let mut context = Context::new(client, geo, entropy, scratch).with_wildcard(asker.wildcard);
         self.chain.run(&mut context, selection, trace);
         let scope_bits = context.scope_bits();
-        if self.has_duplicates() {
+        if selection.has_addresses() {
+            selection.retain_first_of_equal(scratch, |entry| match entry {
+                Entry::Answer(answer) => address_key(self.rdata(usize::from(answer))),
+                Entry::Address { octets, .. } => address_key(&octets),
+            });
+        } else if self.has_duplicates() {
             sent.clear(count);
             selection.retain(|answer| sent.insert(self.canonical(usize::from(answer))));
         }
-        Chosen { answers: selection.as_slice(), scope_bits, client }
+        Chosen { selection, scope_bits, client }
     }
+}
+
+/// Equal for equal IPv4 addresses. Only A records have addresses that filters made, so all rdata are such.
+fn address_key(rdata: &[u8]) -> u64 {
+    rdata.iter().fold(0, |key, octet| key << 8 | u64::from(*octet))
 }
 
 /// A set of answer indices.

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use filters::{AnswerId, FeedId, FilterStep, FilterType};
+use filters::{AnswerId, FeedId, FilterStep, FilterType, OnEmpty};
 use serde_json::{Map, Value, json};
 use zones::limits::{MAX_ANSWERS, MAX_TTL};
 use zones::{AnswerDoc, Name, RecordDoc, RecordType};
@@ -37,6 +37,8 @@ pub struct RecordFields {
     pub answers: Option<Vec<AnswerFields>>,
     /// The chain.
     pub filters: Option<Vec<FilterStep>>,
+    /// What goes out when the chain leaves nothing.
+    pub on_empty: Option<OnEmpty>,
     /// The groups of answers, each an object with `meta`.
     pub regions: Option<Map<String, Value>>,
     /// Metadata of the record.
@@ -84,6 +86,7 @@ impl RecordFields {
             override_address_records: fields::boolean_or_null(body, "override_address_records")?,
             answers: fields::array(body, "answers")?.map(|answers| parse_answers(answers)).transpose()?,
             filters: fields::array(body, "filters")?.map(|filters| parse_filters(filters)).transpose()?,
+            on_empty: on_empty(body)?,
             regions: fields::object(body, "regions")?.map(parse_regions).transpose()?,
             meta: fields::object_or_null(body, "meta")?,
             link,
@@ -256,6 +259,20 @@ fn parse_filters(filters: &[Value]) -> Result<Vec<FilterStep>, ApiError> {
     filters.iter().enumerate().map(parse).collect()
 }
 
+/// The `on_empty` of a record; null stands for the default.
+fn on_empty(body: &Map<String, Value>) -> Result<Option<OnEmpty>, ApiError> {
+    let expected = || format!("one of {}", OnEmpty::ALL.map(OnEmpty::name).join(", "));
+    match body.get("on_empty") {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(OnEmpty::default())),
+        Some(given) => given
+            .as_str()
+            .and_then(OnEmpty::parse)
+            .map(Some)
+            .ok_or_else(|| ApiError::invalid_field("on_empty", given, &expected())),
+    }
+}
+
 fn parse_regions(regions: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     for (name, region) in regions {
         let place = format!("regions.{name}");
@@ -319,6 +336,9 @@ pub fn record_object(
     set("meta", Value::Object(record.meta.clone()));
     set("link", json!(record.link));
     set("filters", json!(record.filters));
+    if record.on_empty != OnEmpty::default() {
+        set("on_empty", json!(record.on_empty));
+    }
     set("ttl", json!(record.ttl));
     set("tier", json!(tier(record)));
     set("type", json!(record.rtype));

@@ -155,6 +155,7 @@ impl Transaction<'_> {
             record.answers = AnswerFields::into_documents(answers, &record.answers, make_id);
         }
         let RecordFields { filters, regions, meta, networks, .. } = fields;
+        record.on_empty = fields.on_empty.unwrap_or(record.on_empty);
         record.use_client_subnet = fields.use_client_subnet.unwrap_or(record.use_client_subnet);
         record.override_ttl = fields.override_ttl.unwrap_or(record.override_ttl);
         record.override_address_records =

@@ -1,16 +1,18 @@
 //! What a filter has in hand while it is applied.
 
-use crate::column::{ListColumn, ListItem, LiveSlots, NumberColumn};
+use super::additional_metadata::pairs;
+use crate::column::{ListColumn, ListItem, LiveSlots, NumberColumn, ValueColumn};
 use crate::context::{Context, Mark, SortEntry};
-use crate::selection::Selection;
+use crate::meta::MetaValue;
+use crate::selection::{Entry, Selection};
 use crate::trace::{Reason, Trace, Used};
 
 /// One step in the middle of a run.
 pub(crate) struct Run<'run, 'context, T> {
-    slots: &'run LiveSlots,
+    pub(super) slots: &'run LiveSlots,
     pub(crate) context: &'run mut Context<'context>,
     pub(crate) selection: &'run mut Selection,
-    trace: &'run mut T,
+    pub(super) trace: &'run mut T,
 }
 
 impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
@@ -23,9 +25,15 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         Self { slots, context, selection, trace }
     }
 
-    /// The answer at a position of the selection.
+    /// The answer at a position of the selection: the one whose metadata counts there.
+    #[inline]
     pub(crate) fn answer_at(&self, position: usize) -> u16 {
-        self.selection.as_slice()[position]
+        self.selection.answer_of(self.selection.as_slice()[position])
+    }
+
+    /// What stands at a position of the selection.
+    pub(crate) fn entry_at(&self, position: usize) -> Entry {
+        self.selection.resolve(self.selection.as_slice()[position])
     }
 
     /// The number that an answer has right now.
@@ -74,13 +82,19 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         });
     }
 
+    /// Keeps the positions whose answers are to stay.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u16) -> bool) {
+        self.mark(|_, answer| if keep(answer) { Mark::Keep } else { Mark::Drop });
+        self.keep_marked(Mark::Keep);
+    }
+
     /// Gives every position a sort key; equal keys keep their order.
     pub(crate) fn set_keys(&mut self, mut key: impl FnMut(&mut Self, u16) -> u64) {
         self.context.scratch.keys.clear();
         for (position, index) in (0..self.selection.len()).zip(0u16..) {
             let answer = self.answer_at(position);
-            let key = key(self, answer);
-            self.context.scratch.keys.push(SortEntry { key, position: index, answer });
+            let (key, entry) = (key(self, answer), self.selection.as_slice()[position]);
+            self.context.scratch.keys.push(SortEntry { key, position: index, entry });
         }
     }
 
@@ -94,8 +108,36 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
     pub(crate) fn sort_by_keys(&mut self) {
         let keys = &mut self.context.scratch.keys;
         keys.sort_unstable();
-        for (answer, entry) in self.selection.as_mut_slice().iter_mut().zip(keys) {
-            *answer = entry.answer;
+        for (place, sorted) in self.selection.as_mut_slice().iter_mut().zip(keys) {
+            *place = sorted.entry;
+        }
+    }
+
+    /// Takes all entries out; `replace` puts those that belong in place of each.
+    pub(crate) fn replace_entries(&mut self, mut replace: impl FnMut(&mut Self, u16)) {
+        self.context.scratch.entries.clear();
+        self.selection.swap_entries(&mut self.context.scratch.entries);
+        for position in 0..self.context.scratch.entries.len() {
+            let entry = self.context.scratch.entries[position];
+            replace(self, entry);
+        }
+    }
+
+    /// The value that an answer has right now.
+    pub(crate) fn value<'a>(&'a mut self, column: &'a ValueColumn, answer: u16) -> Option<&'a MetaValue> {
+        column.read(answer, self.slots, &mut self.context.scratch.live)
+    }
+
+    /// What a trace tells of a value.
+    pub(crate) fn used_value(&mut self, column: &ValueColumn, answer: u16) -> Option<Used> {
+        column.used(answer, self.slots, &mut self.context.scratch.live)
+    }
+
+    /// Adds the pairs of an answer to the reply, for the answer at `position`.
+    pub(crate) fn add_texts(&mut self, column: &ValueColumn, answer: u16, position: u16) {
+        let scratch = &mut *self.context.scratch;
+        for (name, text) in pairs(column.read(answer, self.slots, &mut scratch.live)) {
+            scratch.texts.push(position, name, text);
         }
     }
 
@@ -109,10 +151,10 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
             return;
         }
         for position in 0..self.selection.len() {
-            let answer = self.answer_at(position);
+            let (answer, entry) = (self.answer_at(position), self.selection.as_slice()[position]);
             let mut used = Vec::new();
             let reason = reason(self, position, answer, &mut used);
-            self.trace.answer(answer, reason, used);
+            self.trace.answer(entry, reason, used);
         }
     }
 

@@ -45,12 +45,15 @@ fn region_numbers(compiler: &Compiler<'_>) -> Box<[u16]> {
 impl SelectFirstRegion {
     pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
         let region = |answer: u16| self.regions.get(usize::from(answer));
-        let Some(first) = run.selection.as_slice().first().map(|answer| region(*answer)) else { return };
+        if run.selection.is_empty() {
+            return;
+        }
+        let first = region(run.answer_at(0));
         run.explain(
             |_, _, answer, _| {
                 if region(answer) == first { Reason::RegionOfFirst } else { Reason::OtherRegion }
             },
         );
-        run.selection.retain(|answer| region(answer) == first);
+        run.retain(|answer| region(answer) == first);
     }
 }

@@ -39,10 +39,10 @@ impl Shuffle {
 }
 
 /// Draws the first `needed` positions uniformly from all items (Fisher and Yates, stopped early).
-pub(super) fn shuffle(answers: &mut [u16], needed: usize, entropy: &mut Entropy) {
-    let draws = needed.min(answers.len().saturating_sub(1));
+pub(super) fn shuffle<I>(items: &mut [I], needed: usize, entropy: &mut Entropy) {
+    let draws = needed.min(items.len().saturating_sub(1));
     for position in 0..draws {
-        let drawn = entropy.random_range(position..answers.len());
-        answers.swap(position, drawn);
+        let drawn = entropy.random_range(position..items.len());
+        items.swap(position, drawn);
     }
 }

@@ -39,7 +39,7 @@ impl StickyRegion {
     }
 
     pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
-        let mut regions = run.selection.as_slice().iter().map(|answer| self.hash(*answer));
+        let mut regions = (0..run.selection.len()).map(|position| self.hash(run.answer_at(position)));
         let first = regions.next();
         if regions.all(|region| Some(region) == first) {
             return run.explain(|_, _, _, _| Reason::NothingToDo);

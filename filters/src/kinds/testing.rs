@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     AnswerId, AnswerInput, Chain, ChainError, ChainInput, Client, Context, FeedCell, FeedId, FilterStep,
-    MetaKey, MetaTable, Recorder, Scratch, Selection, StepRecord, from_seed_u64, parse_value,
+    MetaKey, MetaTable, OnEmpty, Recorder, Scratch, Selection, StepRecord, from_seed_u64, parse_value,
 };
 
 pub(crate) static GEO: LazyLock<GeoData> = LazyLock::new(GeoData::embedded);
@@ -54,13 +54,29 @@ fn table(json: &Value) -> MetaTable {
 }
 
 /// A record in the making.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Record {
     answers: Vec<(MetaTable, Option<String>)>,
     regions: Vec<(String, MetaTable)>,
     meta: MetaTable,
     steps: Vec<FilterStep>,
+    on_empty: OnEmpty,
+    record_type: u16,
     feeds: HashMap<FeedId, Arc<FeedCell>>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            answers: Vec::new(),
+            regions: Vec::new(),
+            meta: MetaTable::default(),
+            steps: Vec::new(),
+            on_empty: OnEmpty::default(),
+            record_type: 1,
+            feeds: HashMap::new(),
+        }
+    }
 }
 
 /// What came out of a run.
@@ -100,6 +116,11 @@ impl Record {
         self
     }
 
+    pub(crate) fn on_empty(mut self, rule: OnEmpty) -> Self {
+        self.on_empty = rule;
+        self
+    }
+
     /// Adds a feed; metadata point at it with [`pointer`].
     pub(crate) fn feed(mut self, id: u8) -> Self {
         self.feeds.insert(feed_id(id), Arc::new(FeedCell::new(feed_id(id))));
@@ -128,7 +149,8 @@ impl Record {
             answers: &answers,
             regions: &regions,
             record: &self.meta,
-            record_type: 1,
+            record_type: self.record_type,
+            on_empty: self.on_empty,
         };
         Chain::compile(&input, &|feed| self.feeds.get(&feed).cloned())
     }
@@ -148,13 +170,17 @@ impl Record {
 
     /// What a trace says of the only step.
     pub(crate) fn trace(&self, address: IpAddr, seed: u64) -> StepRecord {
-        let (mut entropy, mut scratch, mut selection) =
-            (from_seed_u64(seed), Scratch::new(), Selection::new());
-        let mut recorder = Recorder::default();
-        selection.reset(self.answers.len());
-        let mut context = Context::new(Client::source(address), &GEO, &mut entropy, &mut scratch);
-        self.chain().run(&mut context, &mut selection, &mut recorder);
-        recorder.steps.remove(0)
+        record_trace(self, address, seed).steps.remove(0)
+    }
+
+    /// The names of the steps.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().map(|step| step.filter.as_str())
+    }
+
+    pub(crate) fn record_type(mut self, number: u16) -> Self {
+        self.record_type = number;
+        self
     }
 
     /// The reasons that a trace gives for the answers of the only step, as text.
@@ -163,6 +189,16 @@ impl Record {
             self.trace(address, 1).answers.into_iter().map(|answer| answer.reason.map(|it| it.to_string()));
         texts.map(Option::unwrap_or_default).collect()
     }
+}
+
+/// What a trace says of a run.
+pub(crate) fn record_trace(record: &Record, address: IpAddr, seed: u64) -> Recorder {
+    let (mut entropy, mut scratch, mut selection) = (from_seed_u64(seed), Scratch::new(), Selection::new());
+    let mut recorder = Recorder::default();
+    selection.reset(record.answers.len());
+    let mut context = Context::new(Client::source(address), &GEO, &mut entropy, &mut scratch);
+    record.chain().run(&mut context, &mut selection, &mut recorder);
+    recorder
 }
 
 pub(crate) fn run(chain: &Chain, answers: usize, client: Client, seed: u64) -> Outcome {

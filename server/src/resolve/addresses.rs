@@ -72,7 +72,7 @@ impl<'a> Resolution<'a> {
             }
             let snapshot = self.snapshot;
             let Some(found) = snapshot.find_zone(&host, RecordType::A) else { continue };
-            let (Lookup::Found(node) | Lookup::Wildcard { node }) =
+            let (Lookup::Found(node) | Lookup::Wildcard { node, .. }) =
                 found.zone.lookup(&host, found.apex_label, RecordType::A)
             else {
                 continue;
@@ -151,13 +151,14 @@ impl<'a> Resolution<'a> {
     fn add_glue(&mut self, target: &'a [u8], host: &QueryName) -> Result<(), Full> {
         let snapshot = self.snapshot;
         let Some(found) = snapshot.find_zone(host, RecordType::A) else { return Ok(()) };
-        let node = match found.zone.node_at(host, 0, found.apex_label) {
-            Some(node) => node,
+        let (node, encloser_label) = match found.zone.node_at(host, 0, found.apex_label) {
+            Some(node) => (node, None),
             None => match found.zone.lookup(host, found.apex_label, RecordType::A) {
-                Lookup::Wildcard { node } => node,
+                Lookup::Wildcard { node, encloser_label } => (node, Some(encloser_label)),
                 _ => return Ok(()),
             },
         };
+        self.steering.set_wildcard(host, encloser_label);
         for record_type in ADDRESS_TYPES {
             if let Some(rrset) = node.rrset(record_type) {
                 self.write(Section::Additional, Owner::Spelled(target), &rrset, Take::All, |_| {})?;

@@ -7,7 +7,9 @@
 
 mod addresses;
 mod alias;
+mod texts;
 
+use filters::Entry;
 use zones::{Lookup, Node, QueryName, RecordType, Rrset, RrsetBody, Snapshot, ZoneMatch};
 
 use crate::message::ResponseCode;
@@ -47,6 +49,8 @@ pub struct Resolution<'a> {
     authority: Authority,
     /// The end of the last whole RRset.
     whole: Mark,
+    /// The TTL of the last RRset that was chosen, in seconds.
+    chosen_ttl_s: u32,
 }
 
 /// The name that is being resolved: the question's, or the target of an alias.
@@ -97,14 +101,19 @@ impl<'a> Resolution<'a> {
     ) -> Self {
         let whole = reply.mark();
         let (code, authority) = (ResponseCode::NoError, Authority::Ours);
-        Self { snapshot, record_type, reply, steering, code, authority, whole }
+        Self { snapshot, record_type, reply, steering, code, authority, whole, chosen_ttl_s: 0 }
     }
 
     /// Resolves `question`; `alias` is room for the names that it leads to.
     pub fn run(&mut self, question: &QueryName, alias: &mut QueryName) -> Ending {
-        let is_truncated = self.follow(question, alias).is_err();
+        let first = self.resolve(Current { name: question, is_question: true });
+        let texts_ttl_s = (first.is_ok() && self.authority == Authority::Ours && self.steering.keep_texts())
+            .then_some(self.chosen_ttl_s);
+        let is_truncated = first.and_then(|step| self.follow(step, question, alias)).is_err();
         if is_truncated {
             self.reply.go_back(self.whole);
+        } else if let Some(ttl_s) = texts_ttl_s {
+            texts::add(&mut self.reply, self.steering.texts(), question, ttl_s);
         }
         Ending { code: self.code, authority: self.authority, is_truncated }
     }
@@ -117,8 +126,13 @@ impl<'a> Resolution<'a> {
 
 /// The algorithm.
 impl<'a> Resolution<'a> {
-    fn follow(&mut self, question: &QueryName, alias: &mut QueryName) -> Result<(), Full> {
-        let mut step = self.resolve(Current { name: question, is_question: true })?;
+    /// Goes on from the question to what its aliases lead to.
+    fn follow(
+        &mut self,
+        mut step: Step<'a>,
+        question: &QueryName,
+        alias: &mut QueryName,
+    ) -> Result<(), Full> {
         if matches!(step, Step::Done) {
             return Ok(());
         }
@@ -156,7 +170,13 @@ impl<'a> Resolution<'a> {
             Lookup::NxDomain | Lookup::Wildcard { .. } if self.is_apex_from_above(current, &found) => {
                 self.deny(current, &found)
             }
-            Lookup::Found(node) | Lookup::Wildcard { node } => self.answer_from(node, current, &found),
+            Lookup::Found(node) => self.answer_from(node, current, &found),
+            Lookup::Wildcard { node, encloser_label } => {
+                self.steering.set_wildcard(current.name, Some(encloser_label));
+                let step = self.answer_from(node, current, &found);
+                self.steering.set_wildcard(current.name, None);
+                step
+            }
             Lookup::Delegation { cut, cut_label } => self.refer(cut, current, cut_label),
             Lookup::Dname { node, owner_label } => self.substitute(node, current, owner_label, &found),
             Lookup::NxDomain => {
@@ -274,10 +294,17 @@ impl<'a> Resolution<'a> {
                 }
             }
             RrsetBody::Steered(record) => {
-                for &answer in self.steering.choose(record).iter().take(most) {
-                    let rdata = record.rdata(usize::from(answer));
-                    self.reply.record(section, head, rdata)?;
-                    seen(rdata);
+                self.chosen_ttl_s = rrset.ttl;
+                for entry in self.steering.choose(record).iter().take(most) {
+                    match entry {
+                        Entry::Answer(answer) => {
+                            let rdata = record.rdata(usize::from(answer));
+                            self.reply.record(section, head, rdata)?;
+                            seen(rdata);
+                        }
+                        // An address leads to no other name, so there is nothing to see in it.
+                        Entry::Address { octets, .. } => self.reply.record(section, head, &octets)?,
+                    }
                 }
             }
         }

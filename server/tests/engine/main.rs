@@ -6,6 +6,7 @@ mod answers;
 mod counting;
 mod edns;
 mod garbage;
+mod made;
 mod packets;
 mod referrals;
 mod steered;

@@ -20,6 +20,8 @@ pub enum Lookup<'a> {
     Wildcard {
         /// The node of the wildcard.
         node: Node<'a>,
+        /// The label of the question at which the closest encloser begins: the wildcard stands for those before.
+        encloser_label: usize,
     },
     /// The name is at or below a zone cut: a referral. (A question for DS at the cut itself is
     /// [`Lookup::Found`], RFC 4035, 3.1.4.1.)
@@ -116,7 +118,7 @@ impl Zone {
         let keys = keys();
         let hash = keys.join(name.relative_hash(keys, encloser, apex_label), keys.wildcard_label);
         match self.table.find_wildcard(hash, name.relative(encloser, apex_label)) {
-            Some(node) => Lookup::Wildcard { node },
+            Some(node) => Lookup::Wildcard { node, encloser_label: encloser },
             None => Lookup::NxDomain,
         }
     }

@@ -152,7 +152,7 @@ impl Fixture {
         let snapshot = self.service.snapshot().load();
         let Some(zone) = snapshot.find_zone(&question, rtype) else { return Found::NoZone };
         let node = match zone.zone.lookup(&question, zone.apex_label, rtype) {
-            Lookup::Found(node) | Lookup::Wildcard { node } => node,
+            Lookup::Found(node) | Lookup::Wildcard { node, .. } => node,
             Lookup::NxDomain => return Found::NoName,
             Lookup::Delegation { .. } | Lookup::Dname { .. } => return Found::Elsewhere,
         };

@@ -2,6 +2,8 @@
 
 mod fence;
 mod geotarget;
+mod made;
+mod on_empty;
 mod order;
 mod status;
 mod sticky;

@@ -81,7 +81,7 @@ fn ask(snapshot: &Snapshot, question: &str, rtype: RecordType) -> String {
     };
     match found.zone.lookup(&name, found.apex_label, rtype) {
         Lookup::Found(node) => node_text(node),
-        Lookup::Wildcard { node } => format!("wildcard {}", node_text(node)),
+        Lookup::Wildcard { node, .. } => format!("wildcard {}", node_text(node)),
         Lookup::Delegation { cut, cut_label } => {
             assert!(cut.rrset(RecordType::NS).is_some());
             format!("delegation {}", text(cut_label))
