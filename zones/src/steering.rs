@@ -100,6 +100,11 @@ impl<'w> Chosen<'w> {
         self.selection.entries()
     }
 
+    /// The same as a trace names them.
+    pub fn as_slice(&self) -> &'w [u16] {
+        self.selection.as_slice()
+    }
+
     /// Whether nothing goes out.
     #[inline]
     pub fn is_empty(&self) -> bool {

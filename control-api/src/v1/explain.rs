@@ -208,7 +208,7 @@ impl<'a> Explainer<'a> {
                 let mut recorder = Recorder::default();
                 let chosen =
                     record.choose(&asker, self.geo, &mut self.entropy, &mut self.workspace, &mut recorder);
-                let mut order = chosen.answers.to_vec();
+                let mut order = chosen.as_slice().to_vec();
                 if order.is_empty() && found.role == Role::Referral {
                     order = (0..)
                         .take(record.answer_count())
