@@ -49,7 +49,7 @@ pub use meta::{MetaEntry, MetaError, MetaKey, MetaTable, MetaValue, PulsarJob, p
 pub use on_empty::OnEmpty;
 pub use place::{CountryTag, SubdivisionTag};
 pub use prefix::{IpPrefix, PrefixSet};
-pub use selection::{Entry, Selection};
+pub use selection::{Entry, Selection, position_of_entry};
 pub use trace::{
     AddressRecord, AnswerRecord, Level, Reason, Recorder, Restored, StepRecord, Trace, Used, Verdict,
 };

@@ -178,6 +178,15 @@ impl Selection {
     }
 }
 
+/// Where an entry stands in a list of all `answer_count` answers of a record and, after them, the addresses of a
+/// run in the order in which they were made.
+pub fn position_of_entry(entry: u16, answer_count: usize) -> usize {
+    match entry.checked_sub(FIRST_ADDRESS) {
+        Some(address) => answer_count + usize::from(address),
+        None => usize::from(entry),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

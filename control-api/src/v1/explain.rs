@@ -17,8 +17,11 @@ use geoip_data::{GeoData, Place};
 use rand::RngExt;
 use zones::{Asker, Name, QueryName, RecordDoc, RecordType, RrsetBody, Snapshot, Workspace};
 
-use self::answers::{Shown, shown};
-use self::document::{AnswerView, ClientView, Explanation, RecordView, SourceView, disabled_steps, steps};
+use self::answers::{Shown, add_made, shown};
+use self::document::{
+    AnswerView, ClientView, Explanation, RecordView, RestoredView, SourceView, disabled_steps, restored,
+    steps,
+};
 use self::lookup::{Found, Role, find, find_anywhere, next_name};
 use super::zones::{Reply, zone_of_path};
 use crate::ApiState;
@@ -174,9 +177,10 @@ impl<'a> Explainer<'a> {
         found: &Found<'_>,
     ) -> Result<(Explanation, Option<QueryName>), ApiError> {
         let document = self.service.stored_record(&found.zone, &found.owner, found.rrset.rtype)?;
-        let answers = shown(&found.rrset, document.as_ref());
-        let Decision { client, steps, order, scope } = self.decide(found, document.as_ref(), &answers);
-        let out: Vec<&Shown> = order.iter().filter_map(|index| answers.get(usize::from(*index))).collect();
+        let mut answers = shown(&found.rrset, document.as_ref());
+        let Decision { client, steps, restored, order, scope } =
+            self.decide(&subject.name, found, document.as_ref(), &mut answers);
+        let out: Vec<&Shown> = order.iter().filter_map(|position| answers.get(*position)).collect();
         let target = out.first().and_then(|first| next_name(&found.role, &first.wire));
         let explanation = Explanation {
             zone: subject.zone.to_string(),
@@ -187,6 +191,7 @@ impl<'a> Explainer<'a> {
             client: self.client_view(client),
             record: record_view(found, document.as_ref()),
             steps,
+            restored,
             final_answers: out.into_iter().map(AnswerView::from).collect(),
             ttl: found.rrset.ttl,
             scope,
@@ -195,33 +200,44 @@ impl<'a> Explainer<'a> {
         Ok((explanation, target))
     }
 
-    fn decide(&mut self, found: &Found<'_>, document: Option<&RecordDoc>, answers: &[Shown]) -> Decision {
-        let asker = self.requester.asker();
+    /// Decides about one record; adds the addresses that its chain makes to the answers.
+    fn decide(
+        &mut self,
+        name: &QueryName,
+        found: &Found<'_>,
+        document: Option<&RecordDoc>,
+        answers: &mut Vec<Shown>,
+    ) -> Decision {
+        let mut asker = self.requester.asker();
+        asker.set_wildcard(name, found.encloser_label);
         let mut decision = match found.rrset.body {
             RrsetBody::Static(_) => Decision {
                 client: asker.client(document.is_none_or(|document| document.use_client_subnet)),
                 steps: disabled_steps(document, answers),
-                order: (0..).zip(answers).map(|(index, _)| index).collect(),
+                restored: None,
+                order: (0..answers.len()).collect(),
                 scope: 0,
             },
             RrsetBody::Steered(record) => {
                 let mut recorder = Recorder::default();
                 let chosen =
                     record.choose(&asker, self.geo, &mut self.entropy, &mut self.workspace, &mut recorder);
-                let mut order = chosen.as_slice().to_vec();
+                let count = record.answer_count();
+                let position = |entry: &u16| filters::position_of_entry(*entry, count);
+                let mut order: Vec<usize> = chosen.as_slice().iter().map(position).collect();
                 if order.is_empty() && found.role == Role::Referral {
-                    order = (0..)
-                        .take(record.answer_count())
-                        .filter(|&index| record.canonical(index.into()) == index)
-                        .collect();
+                    let is_first = |index: &usize| usize::from(record.canonical(*index)) == *index;
+                    order = (0..count).filter(is_first).collect();
                 }
+                add_made(&recorder, answers);
                 // A client that does not want to be known, or that the record may not know, gets scope 0.
                 let is_told =
                     record.use_client_subnet && self.requester.subnet.is_none_or(|subnet| subnet.bits() > 0);
                 Decision {
                     client: chosen.client,
                     scope: if is_told { chosen.scope_bits } else { 0 },
-                    steps: steps(recorder, answers, self.now_s),
+                    restored: restored(&recorder, count, answers),
+                    steps: steps(recorder, count, answers, self.now_s),
                     order,
                 }
             }
@@ -256,7 +272,8 @@ impl<'a> Explainer<'a> {
 struct Decision {
     client: Client,
     steps: Vec<document::StepView>,
-    order: Vec<u16>,
+    restored: Option<RestoredView>,
+    order: Vec<usize>,
     scope: u8,
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use filters::AnswerId;
+use filters::{AnswerId, Recorder};
 use serde_json::Value;
 use zones::{AnswerDoc, RecordDoc, RecordType, Rrset, RrsetBody, rdata};
 
@@ -45,6 +45,16 @@ pub(crate) fn shown(rrset: &Rrset<'_>, document: Option<&RecordDoc>) -> Vec<Show
             };
             (0..record.answer_count()).map(show_one).collect()
         }
+    }
+}
+
+/// Shows the addresses that a chain made after the answers, under the ids of those that they stand for.
+pub(crate) fn add_made(recorder: &Recorder, answers: &mut Vec<Shown>) {
+    for made in &recorder.addresses {
+        let id = made.answer.and_then(|answer| answers.get(usize::from(answer))).and_then(|answer| answer.id);
+        let rdata = made.address.to_string();
+        let (answer, wire) = (vec![Value::from(rdata.as_str())], made.address.octets().to_vec());
+        answers.push(Shown { id, answer, rdata, wire });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The shape of an explanation.
 
-use filters::{AnswerId, FeedId, Level, Recorder, StepRecord, Used, Verdict};
+use filters::{AnswerId, FeedId, Level, OnEmpty, Recorder, StepRecord, Used, Verdict, position_of_entry};
 use geoip_data::{CountryCode, Georegion, SubdivisionCode};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -25,6 +25,9 @@ pub(crate) struct Explanation {
     pub(crate) client: ClientView,
     pub(crate) record: RecordView,
     pub(crate) steps: Vec<StepView>,
+    /// What `on_empty` put in place when the steps left nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restored: Option<RestoredView>,
     /// What goes out, in order.
     #[serde(rename = "final")]
     pub(crate) final_answers: Vec<AnswerView>,
@@ -101,6 +104,14 @@ pub(crate) struct StepView {
     pub(crate) answers: Vec<JudgedView>,
 }
 
+/// What took the place of nothing.
+#[derive(Debug, Serialize)]
+pub(crate) struct RestoredView {
+    /// The record's rule.
+    pub(crate) on_empty: OnEmpty,
+    pub(crate) after: Vec<Option<AnswerId>>,
+}
+
 /// What a step did to one answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct JudgedView {
@@ -128,15 +139,23 @@ fn as_object<S: Serializer>(used: &[(&'static str, UsedView)], serializer: S) ->
 }
 
 /// The steps of a run.
-pub(crate) fn steps(recorder: Recorder, answers: &[Shown], now_s: u64) -> Vec<StepView> {
-    recorder.steps.into_iter().map(|step| step_view(step, answers, now_s)).collect()
+pub(crate) fn steps(recorder: Recorder, count: usize, answers: &[Shown], now_s: u64) -> Vec<StepView> {
+    recorder.steps.into_iter().map(|step| step_view(step, count, answers, now_s)).collect()
 }
 
-fn step_view(step: StepRecord, answers: &[Shown], now_s: u64) -> StepView {
-    let id = |index: &u16| answers.get(usize::from(*index)).and_then(|answer| answer.id);
+/// What was put in place after a run over `count` answers.
+pub(crate) fn restored(recorder: &Recorder, count: usize, answers: &[Shown]) -> Option<RestoredView> {
+    let restored = recorder.restored.as_ref()?;
+    let id = |entry: &u16| answers.get(position_of_entry(*entry, count)).and_then(|answer| answer.id);
+    Some(RestoredView { on_empty: restored.rule, after: restored.after.iter().map(id).collect() })
+}
+
+fn step_view(step: StepRecord, count: usize, answers: &[Shown], now_s: u64) -> StepView {
+    let shown = |entry: &u16| answers.get(position_of_entry(*entry, count));
+    let id = |entry: &u16| shown(entry).and_then(|answer| answer.id);
     let judged = step.answers.into_iter().map(|record| JudgedView {
         id: id(&record.answer),
-        answer: answers.get(usize::from(record.answer)).map(|shown| shown.answer.clone()).unwrap_or_default(),
+        answer: shown(&record.answer).map(|shown| shown.answer.clone()).unwrap_or_default(),
         verdict: record.verdict,
         reason: record.reason.map_or_else(|| DISABLED.to_owned(), |reason| reason.to_string()),
         used: record.used.into_iter().map(|used| used_view(used, now_s)).collect(),

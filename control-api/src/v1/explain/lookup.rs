@@ -14,6 +14,8 @@ pub(crate) struct Found<'s> {
     pub(crate) rrset: Rrset<'s>,
     /// What the answers are to the question.
     pub(crate) role: Role,
+    /// The label of the name at which a wildcard's closest encloser begins, if the record is one's.
+    pub(crate) encloser_label: Option<usize>,
 }
 
 /// What a record is to a question.
@@ -69,13 +71,10 @@ pub(crate) fn find_anywhere<'s>(
         Lookup::Wildcard { .. } if snapshot.zone(&name.to_name()).is_some() => {
             Err(ApiError::record_not_found())
         }
-        Lookup::Found(node) | Lookup::Wildcard { node } => match node.rrset(rtype) {
-            Some(rrset) => of_node(zone, node, rrset, Role::Answer),
-            None => match node.rrset(RecordType::CNAME) {
-                Some(rrset) => of_node(zone, node, rrset, Role::Alias),
-                None => Err(ApiError::record_not_found()),
-            },
-        },
+        Lookup::Found(node) => of_name(zone, node, rtype),
+        Lookup::Wildcard { node, encloser_label } => {
+            Ok(Found { encloser_label: Some(encloser_label), ..of_name(zone, node, rtype)? })
+        }
         Lookup::Delegation { cut, cut_label: 0 } if rtype == RecordType::NS => match cut.rrset(rtype) {
             Some(rrset) => of_node(zone, cut, rrset, Role::Referral),
             None => Err(ApiError::record_not_found()),
@@ -113,8 +112,19 @@ pub(super) fn answering_apex(snapshot: &Snapshot, name: &QueryName, rtype: Recor
     Name::from_wire(name.suffix(found.apex_label)).ok()
 }
 
+/// The record of a type at a node, or the CNAME record that stands for all types.
+fn of_name<'s>(zone: &Name, node: Node<'s>, rtype: RecordType) -> Result<Found<'s>, ApiError> {
+    match node.rrset(rtype) {
+        Some(rrset) => of_node(zone, node, rrset, Role::Answer),
+        None => match node.rrset(RecordType::CNAME) {
+            Some(rrset) => of_node(zone, node, rrset, Role::Alias),
+            None => Err(ApiError::record_not_found()),
+        },
+    }
+}
+
 fn of_node<'s>(zone: &Name, node: Node<'_>, rrset: Rrset<'s>, role: Role) -> Result<Found<'s>, ApiError> {
-    Ok(Found { zone: zone.clone(), owner: owner_of(zone, node)?, rrset, role })
+    Ok(Found { zone: zone.clone(), owner: owner_of(zone, node)?, rrset, role, encloser_label: None })
 }
 
 fn owner_of(zone: &Name, node: Node<'_>) -> Result<Name, ApiError> {

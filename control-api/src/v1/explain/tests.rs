@@ -254,3 +254,30 @@ async fn what_queries_do_not_get_is_not_found() {
     assert_eq!(finals(&told), ["ns.example.org"]);
     assert_eq!(api.call("POST", GEO, json!({})).await.status, 405);
 }
+
+#[tokio::test]
+async fn addresses_that_a_chain_makes_and_restored_answers_are_told() {
+    let api = world().await;
+    let body = json!({
+        "answers": [{"answer": ["192.0.2.1"], "meta": {"ip_prefixes": ["198.51.100.7/32"]}}],
+        "filters": [{"filter": "ipv4_prefix_shuffle"}, {"filter": "parse_ipv4"}],
+    });
+    let stored = record(&api, "*.made", "A", body).await;
+    let told =
+        explain(&api, "/v1/explain/example.com/192-0-2-9.made.example.com/A", "client=192.0.2.99").await;
+    assert_eq!(finals(&told), ["198.51.100.7", "192.0.2.9"]);
+    let id = &stored["answers"][0]["id"];
+    assert_eq!((&told["final"][0]["id"], &told["final"][1]["id"]), (id, &Value::Null));
+    assert_eq!(told["steps"][1]["before"], json!([id]));
+    assert_eq!(told["steps"][1]["answers"][0]["answer"], json!(["198.51.100.7"]));
+    let body = json!({
+        "answers": [{"answer": ["192.0.2.1"], "meta": {"country": "JP"}}],
+        "filters": [{"filter": "geofence_country"}],
+        "on_empty": "all",
+    });
+    let stored = record(&api, "fenced", "A", body).await;
+    let told =
+        explain(&api, "/v1/explain/example.com/fenced.example.com/A", &format!("client={GERMANY}")).await;
+    assert_eq!(told["restored"], json!({"on_empty": "all", "after": [stored["answers"][0]["id"]]}));
+    assert_eq!((&told["steps"][0]["after"], finals(&told)), (&json!([]), vec!["192.0.2.1"]));
+}
