@@ -73,9 +73,9 @@ fn drawn_addresses_go_out_in_place_of_their_answer_and_once() {
 fn texts_about_the_answers_are_additional_records_in_their_order() {
     let mut responder = zones().into_responder();
     let expected = [
-        "1.described.example.com. 60 TXT \"red=blue\"",
-        "2.described.example.com. 60 TXT \"foo=bar\"",
-        "2.described.example.com. 60 TXT \"baz=blarg\"",
+        "1.described.example.com. 60 TXT red=blue",
+        "2.described.example.com. 60 TXT foo=bar",
+        "2.described.example.com. 60 TXT baz=blarg",
     ];
     let reply = ask("described.example.com", A).of(&mut responder);
     assert_eq!((reply.answer().len(), reply.additional()), (2, expected.map(str::to_owned).to_vec()));
@@ -88,7 +88,7 @@ fn only_the_chain_at_the_questions_name_adds_texts() {
     let mut responder = zones().into_responder();
     let reply = ask("alias.example.com", A).of(&mut responder);
     assert_eq!(reply.answer().len(), 3);
-    assert_eq!(reply.additional(), ["1.alias.example.com. 60 TXT \"via=alias\""]);
+    assert_eq!(reply.additional(), ["1.alias.example.com. 60 TXT via=alias"]);
     let reply = ask("to.example.com", A).of(&mut responder);
     assert_eq!((reply.answer().len(), reply.additional().len()), (3, 0));
 }
