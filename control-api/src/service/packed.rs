@@ -12,7 +12,7 @@
 //!
 //! Zone, owner and type are those of the key. Numbers are little-endian.
 
-use filters::AnswerId;
+use filters::{AnswerId, OnEmpty};
 use serde_json::Map;
 use zones::{AnswerDoc, CompiledRecord, Name, RecordDoc, RecordId, rdata};
 
@@ -119,6 +119,7 @@ pub(super) fn pack(key: &[u8], record: &RecordDoc) -> Option<Vec<u8>> {
         && !record.override_address_records
         && record.link.is_none()
         && record.filters.is_empty()
+        && record.on_empty == OnEmpty::default()
         && record.regions.is_empty()
         && record.meta.is_empty()
         && record.extra.is_empty()
@@ -220,10 +221,11 @@ mod tests {
     #[test]
     fn a_record_that_says_more_than_its_rdata_is_not_plain() {
         let plain = || record(&[json!([10, "mail.example.com"])]);
-        let changes: [fn(&mut RecordDoc); 12] = [
+        let changes: [fn(&mut RecordDoc); 13] = [
             |record| record.answers[0].answer[0] = json!("10"),
             |record| record.answers[0].answer[1] = json!("Mail.example.com."),
             |record| record.answers[0].answer = vec![json!("10 mail.example.com")],
+            |record| record.on_empty = OnEmpty::All,
             |record| drop(record.answers[0].meta.insert("up".to_owned(), json!(true))),
             |record| record.answers[0].region = Some("east".to_owned()),
             |record| drop(record.meta.insert("weight".to_owned(), json!(1))),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use filters::{Entropy, FeedCell, FeedId, MetaKey};
+use filters::{Entropy, Entry, FeedCell, FeedId, MetaKey};
 use geoip_data::GeoData;
 use serde_json::Value;
 use zones::{Asker, CompiledRecord, RecordDoc, RecordType, Rrset, RrsetBody, Workspace, compile};
@@ -114,7 +114,14 @@ impl Side {
         order.clear();
         match self.compiled.body() {
             Some(RrsetBody::Steered(record)) => {
-                order.extend_from_slice(record.choose(asker, geo, entropy, workspace, &mut ()).answers);
+                // Addresses that filters draw count for the answers in whose place they stand.
+                let answer = |entry| match entry {
+                    Entry::Answer(answer) => Some(answer),
+                    Entry::Address { answer, .. } => answer,
+                };
+                order
+                    .extend(record.choose(asker, geo, entropy, workspace, &mut ()).iter().filter_map(answer));
+                order.dedup();
             }
             Some(RrsetBody::Static(_)) => order.extend((0..).zip(&self.answers).map(|(index, _)| index)),
             None => {}
