@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     match command {
         Command::Serve(arguments) => serve(arguments),
         Command::Explain(arguments) => commands::explain(&arguments),
+        Command::Simulate(arguments) => commands::simulate(&arguments),
     }
 }
 

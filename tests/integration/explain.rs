@@ -277,7 +277,7 @@ fn the_running_server_explains_what_it_answers() {
 }
 
 #[test]
-fn the_command_prints_a_table_or_the_data() {
+fn the_commands_print_a_table_or_the_data() {
     let world = World::with_zone("example.test");
     let body = json!({
         "answers": [{"answer": ["192.0.2.1"], "meta": {"up": false}}, {"answer": ["192.0.2.2"], "meta": {"up": true}}],
@@ -299,6 +299,26 @@ fn the_command_prints_a_table_or_the_data() {
     let (code, printed, _) = run(&[&explain[..], &["--seed", "7", "--json"]].concat());
     let told: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((code, &told["seed"], told["final"].as_array().unwrap().len()), (Some(0), &json!(7), 1));
+    let down = json!({"answers": [["192.0.2.7"]], "filters": []});
+    let candidate = world.folder.path().join("candidate.json");
+    std::fs::write(&candidate, down.to_string()).unwrap();
+    let simulate = ["simulate", "www.example.test", "--client", "8.8.8.8,193.0.6.1"];
+    let (code, printed, errors) = run(&simulate);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    for line in ["  192.0.2.1  0.00 %", "  192.0.2.2  100.00 %"] {
+        assert!(printed.lines().any(|printed| printed == line), "{line:?} in\n{printed}");
+    }
+    let beside = [&simulate[..], &["--countries", "--record", candidate.to_str().unwrap()]].concat();
+    let (code, printed, errors) = run(&beside);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    for line in ["100.00 % of clients would get another reply", "  NL US"] {
+        assert!(printed.lines().any(|printed| printed == line), "{line:?} in\n{printed}");
+    }
+    let (_, printed, _) = run(&[&beside[..], &["--json"]].concat());
+    let told: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(told["candidate"]["overall"], json!([{"answer": ["192.0.2.7"], "share": 1.0}]));
+    let (code, _, errors) = run(&[&simulate[..], &["--record", "/nowhere"]].concat());
+    assert!(code == Some(1) && errors.starts_with("error: /nowhere: "), "{errors}");
     for (name, client, reason) in [
         ("absent.example.test", "192.0.2.99", "record not found"),
         ("www.absent.test", "192.0.2.99", "no zone of this server holds www.absent.test"),

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::api::{Api, ApiArguments, SubjectArguments, escaped};
+use super::array;
 use super::table::{Table, fields, plain};
 
 /// Options of `explain`.
@@ -168,8 +169,4 @@ fn used(used: &Value) -> String {
     };
     let all: Vec<String> = used.as_object().into_iter().flatten().map(describe).collect();
     if all.is_empty() { String::new() } else { format!("[{}]", all.join("; ")) }
-}
-
-fn array(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }

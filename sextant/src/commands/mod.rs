@@ -5,15 +5,27 @@
 
 mod api;
 mod explain;
+mod simulate;
 mod table;
 
 pub use explain::ExplainArguments;
+pub use simulate::SimulateArguments;
 
 use std::process::ExitCode;
 
 /// Explains one answer.
 pub fn explain(arguments: &ExplainArguments) -> ExitCode {
     finish(explain::run(arguments))
+}
+
+/// Simulates a record.
+pub fn simulate(arguments: &SimulateArguments) -> ExitCode {
+    finish(simulate::run(arguments))
+}
+
+/// The items of a list in a reply.
+fn array(value: &serde_json::Value) -> &[serde_json::Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Prints what a command gives, or one line that says why it failed.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::Settings;
-use crate::commands::ExplainArguments;
+use crate::commands::{ExplainArguments, SimulateArguments};
 
 /// An authoritative DNS server that steers traffic.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ enum Subcommands {
     Serve(Arguments),
     /// Ask a running server why a client gets the answer it gets
     Explain(ExplainArguments),
+    /// Ask a running server which clients would get which answer, now or after a change
+    Simulate(SimulateArguments),
 }
 
 /// Options of `serve`.
@@ -43,6 +45,8 @@ pub enum Command {
     Serve(Arguments),
     /// Explain an answer of a running server.
     Explain(ExplainArguments),
+    /// Simulate a record on a running server.
+    Simulate(SimulateArguments),
 }
 
 /// Parses the process's arguments and environment.
@@ -58,6 +62,7 @@ where
     Ok(match line.command {
         Some(Subcommands::Serve(arguments)) => Command::Serve(arguments),
         Some(Subcommands::Explain(arguments)) => Command::Explain(arguments),
+        Some(Subcommands::Simulate(arguments)) => Command::Simulate(arguments),
         None => Command::Serve(line.serve),
     })
 }
