@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::limits;
+use crate::policy::Policy;
 
 /// Settings of a [`crate::Server`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// Largest UDP reply in octets, between 512 and 4096; other values are moved there.
     pub udp_payload: u16,
+    /// What replies say beside the data of zones.
+    pub policy: Policy,
     /// Bounds on TCP connections.
     pub tcp: TcpLimits,
 }
@@ -37,6 +40,7 @@ impl Default for ServerConfig {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 5300))],
             workers: 0,
             udp_payload: limits::DEFAULT_UDP_PAYLOAD,
+            policy: Policy::default(),
             tcp: TcpLimits::default(),
         }
     }

@@ -6,17 +6,24 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use filters::Entropy;
 use geoip_data::{GeoData, GeoHandle};
-use zones::{Asker, QueryName, RecordType, Snapshot, SnapshotCell, Workspace};
+use zones::{Asker, QueryName, Snapshot, SnapshotCell, Workspace};
 
+use crate::edns::cookie::{CookieOption, Demand};
+use crate::edns::extended_error::ExtendedError;
+use crate::edns::keepalive::IdleTimeout;
+use crate::edns::options::ReplyOptions;
 use crate::limits;
 use crate::message::build::{Full, ReplyBuilder, ReplyEdns, allowed_octets};
 use crate::message::compress::NameTable;
-use crate::message::parse::{Edns, Header, Malformed, read_edns};
-use crate::message::{HEADER_OCTETS, Opcode, ResponseCode, class, flags, read_u16};
+use crate::message::parse::{Edns, Header};
+use crate::message::{HEADER_OCTETS, Opcode, ResponseCode, class, flags};
+use crate::policy::Policy;
+use crate::query::{Query, Sender, Unreadable, Verdict};
 use crate::resolve::{Authority, Resolution};
 use crate::steering::Steering;
 use crate::telemetry::counters::{Counter, Counters};
@@ -80,6 +87,10 @@ pub struct Responder {
     snapshot: Cache<SnapshotCell, Arc<Snapshot>>,
     geo: Cache<Arc<ArcSwap<GeoData>>, Arc<GeoData>>,
     udp_payload: u16,
+    policy: Arc<Policy>,
+    idle_timeout: Option<IdleTimeout>,
+    /// Options of the reply being made: room that is used again for each query that has options.
+    options: ReplyOptions,
     entropy: Entropy,
     workspace: Workspace,
     names: NameTable,
@@ -96,16 +107,6 @@ struct Answered {
     is_truncated: bool,
 }
 
-/// A question and what came with it.
-struct Query<'q> {
-    header: Header,
-    /// Name, type and class as sent.
-    question: &'q [u8],
-    record_type: RecordType,
-    class: u16,
-    edns: Option<Edns>,
-}
-
 impl Responder {
     /// A responder that reads `snapshot` and `geo` as they are at each query, and sends UDP replies of up to
     /// `udp_payload` octets. All its draws follow from `seed`.
@@ -114,6 +115,9 @@ impl Responder {
             snapshot: Cache::new(Arc::clone(snapshot)),
             geo: Cache::new(Arc::clone(geo.cell())),
             udp_payload,
+            policy: Arc::default(),
+            idle_timeout: None,
+            options: ReplyOptions::default(),
             entropy: filters::from_seed_u64(seed),
             workspace: Workspace::default(),
             names: NameTable::default(),
@@ -121,6 +125,16 @@ impl Responder {
             alias: Box::default(),
             counters: Arc::new(Counters::default()),
         }
+    }
+
+    /// The same responder with another than the default policy.
+    pub fn with_policy(self, policy: Arc<Policy>) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The same responder, which tells clients with connections for how long these may be idle (RFC 7828).
+    pub fn with_idle_timeout(self, timeout: Duration) -> Self {
+        Self { idle_timeout: Some(IdleTimeout::new(timeout)), ..self }
     }
 
     /// What this responder and its transport count.
@@ -172,43 +186,124 @@ impl Responder {
         if header.is_response() {
             return Err(DropReason::Response);
         }
-        match header.opcode() {
-            Opcode::Query => {}
-            Opcode::Notify | Opcode::Update => {
-                let question = read_question(packet, &mut self.question).unwrap_or(&[]);
-                return self.refuse(&header, question, ResponseCode::Refused, None, out);
+        let query = match Query::read(packet, header, &mut self.question) {
+            Ok(query) => query,
+            Err(Unreadable { question }) => {
+                let is_known = header.opcode() != Opcode::Other;
+                let code = if is_known { ResponseCode::FormatError } else { ResponseCode::NotImplemented };
+                return self.decline(&header, question, None, (code, None), out);
             }
-            Opcode::Other => return self.refuse(&header, &[], ResponseCode::NotImplemented, None, out),
-        }
-        let Ok(query) = read_query(packet, header, &mut self.question) else {
-            return self.refuse(&header, &[], ResponseCode::FormatError, None, out);
         };
-        if let Some(edns) = query.edns {
-            self.counters.count(Counter::Edns);
-            if edns.client_subnet.is_some() {
-                self.counters.count(Counter::ClientSubnet);
+        let sender = match &query.edns {
+            Some(edns) => self.read_options(edns, from),
+            None => Sender::WithoutCookie,
+        };
+        match query.verdict(sender, self.is_proof_demanded(from.transport)) {
+            Verdict::Resolve => self.resolve(&query, from, out),
+            Verdict::Describe => self.describe(&query, out),
+            Verdict::Decline(code, error) => {
+                self.decline(&header, query.question, query.edns.as_ref(), (code, error), out)
             }
-        }
-        match query.verdict() {
-            Some(code) => self.refuse(&header, query.question, code, query.edns, out),
-            None => self.resolve(&query, from, out),
+            Verdict::UnknownKey => self.decline_signed(&query, out),
         }
     }
 
+    /// Reads the options of a query, and prepares those of the reply that do not depend on the answer.
+    fn read_options(&mut self, edns: &Edns<'_>, from: Peer) -> Sender {
+        self.counters.count(Counter::Edns);
+        if edns.client_subnet.is_some() {
+            self.counters.count(Counter::ClientSubnet);
+        }
+        self.options.clear();
+        if edns.is_malformed {
+            return Sender::WithoutCookie;
+        }
+        let sender = edns.cookie.map_or(Sender::WithoutCookie, |cookie| self.check_cookie(&cookie, from));
+        if let Some(nsid) = self.policy.nsid.as_ref().filter(|_| edns.wants_nsid) {
+            self.options.nsid(nsid);
+        }
+        // In datagrams the option means nothing (RFC 7828, 3.2.1).
+        let is_stream = from.transport == Transport::Tcp;
+        if let Some(timeout) = self.idle_timeout.filter(|_| edns.wants_keepalive && is_stream) {
+            self.options.keepalive(timeout);
+        }
+        sender
+    }
+
+    fn check_cookie(&mut self, cookie: &CookieOption<'_>, from: Peer) -> Sender {
+        let Some(cookies) = &self.policy.cookies else { return Sender::WithoutCookie };
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let checked = cookies.check(cookie, from.address.ip(), since_1970.as_secs() as u32);
+        self.options.cookie(&checked.reply);
+        self.counters.count(Counter::Cookie);
+        if checked.is_valid {
+            self.counters.count(Counter::ValidCookie);
+            Sender::Proven
+        } else if cookie.has_server_cookie() {
+            Sender::Doubtful
+        } else {
+            Sender::New
+        }
+    }
+
+    /// A connection proves an address as well.
+    fn is_proof_demanded(&self, transport: Transport) -> bool {
+        let demand = self.policy.cookies.as_ref().map(|cookies| cookies.demand);
+        demand == Some(Demand::ServerCookie) && transport == Transport::Udp
+    }
+
     /// Answers without records.
-    fn refuse(
+    fn decline(
         &mut self,
         header: &Header,
         question: &[u8],
-        code: ResponseCode,
-        edns: Option<Edns>,
+        edns: Option<&Edns<'_>>,
+        (code, error): (ResponseCode, Option<ExtendedError>),
         out: &mut [u8],
     ) -> Result<Answered, DropReason> {
-        let edns = edns.map(|edns| self.reply_edns(&edns));
+        if code == ResponseCode::FormatError {
+            // No reply to nonsense is longer than it.
+            self.options.clear();
+        }
+        let edns = edns.map(|edns| reply_edns(self.udp_payload, edns, &self.options));
         let allowed = limits::MINIMUM_UDP_PAYLOAD;
-        let reply = ReplyBuilder::new(out, allowed, question, edns, &mut self.names)?;
+        let mut reply = ReplyBuilder::new(out, allowed, question, edns, &mut self.names)?;
+        if let Some(error) = error {
+            reply.explain(error);
+        }
         let octets = reply.finish(header.id, reply_flags(header), code, 0);
         Ok(Answered { octets, code, is_truncated: false })
+    }
+
+    /// Answers a query that is signed, with whatever key: we know none.
+    fn decline_signed(&mut self, query: &Query<'_>, out: &mut [u8]) -> Result<Answered, DropReason> {
+        let code = (ResponseCode::NotAuthorized, None);
+        let answered = self.decline(&query.header, query.question, query.edns.as_ref(), code, out)?;
+        let allowed = out.len().min(limits::MINIMUM_UDP_PAYLOAD);
+        // With names so long that there is no room for the record, the response code must do.
+        let signed = query.signature.as_ref().zip(out.get_mut(..allowed));
+        let octets = signed.and_then(|(signature, out)| signature.append_bad_key(out, answered.octets));
+        Ok(Answered { octets: octets.unwrap_or(answered.octets), ..answered })
+    }
+
+    /// Answers a question about the server itself, if the operator lets us.
+    fn describe(&mut self, query: &Query<'_>, out: &mut [u8]) -> Result<Answered, DropReason> {
+        let Some(text) = self.policy.server_text(&self.question) else {
+            let code = (ResponseCode::Refused, Some(ExtendedError::NotSupported));
+            return self.decline(&query.header, query.question, query.edns.as_ref(), code, out);
+        };
+        let edns = query.edns.as_ref().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
+        let allowed = limits::MINIMUM_UDP_PAYLOAD;
+        let mut reply = ReplyBuilder::new(out, allowed, query.question, edns, &mut self.names)?;
+        let whole = reply.mark();
+        let is_truncated = reply.server_text(text.rdata()).is_err();
+        if is_truncated {
+            reply.go_back(whole);
+        }
+        let truncated = if is_truncated { flags::TRUNCATED } else { 0 };
+        let code = ResponseCode::NoError;
+        let octets = reply.finish(query.header.id, reply_flags(&query.header) | truncated, code, 0);
+        Ok(Answered { octets, code, is_truncated })
     }
 
     /// Looks the question's name up and answers with what we hold.
@@ -217,7 +312,7 @@ impl Responder {
             Transport::Udp => allowed_octets(query.edns.map(|edns| edns.payload_octets), self.udp_payload),
             Transport::Tcp => limits::STREAM_MESSAGE_OCTETS,
         };
-        let edns = query.edns.map(|edns| self.reply_edns(&edns));
+        let edns = query.edns.as_ref().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
         let subnet = query.edns.and_then(|edns| edns.client_subnet);
         let reply = ReplyBuilder::new(out, allowed, query.question, edns, &mut self.names)?;
         let steering = Steering::new(
@@ -227,7 +322,8 @@ impl Responder {
             &mut self.workspace,
             &self.counters,
         );
-        let mut resolution = Resolution::new(self.snapshot.load(), query.record_type, reply, steering);
+        let mut resolution =
+            Resolution::new(self.snapshot.load(), query.record_type, self.policy.any, reply, steering);
         let ending = resolution.run(&self.question, &mut self.alias);
         let mut flags = reply_flags(&query.header);
         // Data of class ANY could have come from elsewhere as well (RFC 1035, 3.2.5): it is nobody's word.
@@ -240,59 +336,16 @@ impl Responder {
         let octets = resolution.finish(query.header.id, flags, ending.code);
         Ok(Answered { octets, code: ending.code, is_truncated: ending.is_truncated })
     }
-
-    fn reply_edns(&self, edns: &Edns) -> ReplyEdns {
-        ReplyEdns {
-            payload_octets: self.udp_payload,
-            dnssec_ok: edns.dnssec_ok,
-            client_subnet: edns.client_subnet.filter(|_| !edns.is_malformed),
-        }
-    }
 }
 
-impl Query<'_> {
-    /// The response code of a query that is well-formed and yet not one for data of ours.
-    fn verdict(&self) -> Option<ResponseCode> {
-        match self.edns {
-            Some(Edns { version: 1.., .. }) => return Some(ResponseCode::BadVersion),
-            Some(Edns { is_malformed: true, .. }) => return Some(ResponseCode::FormatError),
-            _ => {}
-        }
-        if self.class != class::IN && self.class != class::ANY {
-            return Some(ResponseCode::Refused);
-        }
-        match self.record_type {
-            RecordType::AXFR | RecordType::IXFR => Some(ResponseCode::Refused),
-            RecordType::MAILA | RecordType::MAILB => Some(ResponseCode::NotImplemented),
-            // These are never asked for (RFC 6891, 6.1.1; RFC 8945, 5; RFC 2930, 3; RFC 9824, 3.4).
-            RecordType::OPT | RecordType::TSIG | RecordType::TKEY | RecordType::NXNAME => {
-                Some(ResponseCode::FormatError)
-            }
-            _ => None,
-        }
+fn reply_edns<'a>(udp_payload: u16, edns: &Edns<'_>, options: &'a ReplyOptions) -> ReplyEdns<'a> {
+    ReplyEdns {
+        payload_octets: udp_payload,
+        dnssec_ok: edns.dnssec_ok,
+        client_subnet: edns.client_subnet.filter(|_| !edns.is_malformed),
+        options: options.as_octets(),
+        extended_error: None,
     }
-}
-
-/// Reads a query with its one question, whose name goes into `name`.
-fn read_query<'q>(packet: &'q [u8], header: Header, name: &mut QueryName) -> Result<Query<'q>, Malformed> {
-    if header.question_count != 1 {
-        return Err(Malformed);
-    }
-    let question = read_question(packet, name).ok_or(Malformed)?;
-    let end = HEADER_OCTETS + question.len();
-    Ok(Query {
-        header,
-        question,
-        record_type: RecordType(read_u16(packet, end - 4).ok_or(Malformed)?),
-        class: read_u16(packet, end - 2).ok_or(Malformed)?,
-        edns: read_edns(packet, end, header.record_counts)?,
-    })
-}
-
-/// The octets of the first question, and its name.
-fn read_question<'q>(packet: &'q [u8], name: &mut QueryName) -> Option<&'q [u8]> {
-    let name_end = name.read(packet, HEADER_OCTETS).ok()?;
-    packet.get(HEADER_OCTETS..name_end + 4)
 }
 
 /// What a reply repeats of the query's flags. Recursion is never available.

@@ -19,6 +19,8 @@ pub mod edns;
 pub mod engine;
 pub mod limits;
 pub mod message;
+pub mod policy;
+mod query;
 mod resolve;
 mod server;
 mod steering;
@@ -29,5 +31,6 @@ mod udp;
 
 pub use config::{ServerConfig, TcpLimits};
 pub use engine::{Disposition, DropReason, Peer, Responder, Transport};
+pub use policy::Policy;
 pub use server::{BindError, RunningServer, Server};
 pub use telemetry::counters::{Counter, CounterTotals, Counters};

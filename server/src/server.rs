@@ -97,10 +97,12 @@ impl Server {
 
     fn spawn_all(self, running: &mut RunningServer, stop: &watch::Receiver<bool>) -> io::Result<()> {
         let udp_payload = self.config.bounded_udp_payload();
+        let policy = Arc::new(self.config.policy);
         let mut listeners: Vec<Vec<TcpListener>> = Vec::new();
         for endpoint in self.endpoints {
             for (index, udp) in endpoint.udp.into_iter().enumerate() {
-                let responder = Responder::new(&self.snapshot, &self.geo, udp_payload, rand::random());
+                let responder = Responder::new(&self.snapshot, &self.geo, udp_payload, rand::random())
+                    .with_policy(Arc::clone(&policy));
                 running.spawn_udp(format!("udp-{index}"), udp, responder)?;
             }
             listeners.resize_with(listeners.len().max(endpoint.tcp.len()), Vec::new);
@@ -109,7 +111,9 @@ impl Server {
             }
         }
         for (index, listeners) in listeners.into_iter().enumerate() {
-            let responder = Responder::new(&self.snapshot, &self.geo, udp_payload, rand::random());
+            let responder = Responder::new(&self.snapshot, &self.geo, udp_payload, rand::random())
+                .with_policy(Arc::clone(&policy))
+                .with_idle_timeout(self.config.tcp.idle);
             running.counters.push(Arc::clone(responder.counters()));
             let worker = TcpWorker {
                 listeners,

@@ -7,11 +7,13 @@
 use zones::{CompressedName, RecordType, Rest, SoaView};
 
 use crate::edns::client_subnet::{self, ClientSubnet};
+use crate::edns::extended_error::ExtendedError;
 use crate::limits;
 use crate::message::compress::NameTable;
 use crate::message::{HEADER_OCTETS, ResponseCode, class, option_code};
 
 const TYPE_OPT: u16 = 41;
+const TYPE_TXT: u8 = 16;
 const POINTER: u16 = 0xc000;
 /// Root name, type, class, TTL and data length.
 const OPT_FIXED_OCTETS: usize = 11;
@@ -55,19 +57,24 @@ pub struct RecordHead<'a> {
 
 /// The OPT record of a reply (RFC 6891, 6.1).
 #[derive(Clone, Copy, Debug)]
-pub struct ReplyEdns {
+pub struct ReplyEdns<'a> {
     /// The largest UDP payload we take.
     pub payload_octets: u16,
     /// Copied from the query (RFC 3225, 3).
     pub dnssec_ok: bool,
     /// The query's client subnet.
     pub client_subnet: Option<ClientSubnet>,
+    /// Other options, as they are sent.
+    pub options: &'a [u8],
+    /// Why there is no answer; sent only if it fits.
+    pub extended_error: Option<ExtendedError>,
 }
 
-impl ReplyEdns {
-    /// Octets of the OPT record.
+impl ReplyEdns<'_> {
+    /// Octets of the OPT record without an extended error.
     fn octets(&self) -> usize {
-        OPT_FIXED_OCTETS + self.client_subnet.map_or(0, |subnet| OPTION_HEADER_OCTETS + subnet.octets())
+        let subnet_octets = self.client_subnet.map_or(0, |subnet| OPTION_HEADER_OCTETS + subnet.octets());
+        OPT_FIXED_OCTETS + subnet_octets + self.options.len()
     }
 }
 
@@ -88,7 +95,7 @@ pub struct ReplyBuilder<'a> {
     length: usize,
     limit: usize,
     counts: [u16; 3],
-    edns: Option<ReplyEdns>,
+    edns: Option<ReplyEdns<'a>>,
     names: &'a mut NameTable,
     question: QuestionEcho,
 }
@@ -111,7 +118,7 @@ impl<'a> ReplyBuilder<'a> {
         out: &'a mut [u8],
         allowed: usize,
         question: &[u8],
-        edns: Option<ReplyEdns>,
+        edns: Option<ReplyEdns<'a>>,
         names: &'a mut NameTable,
     ) -> Result<Self, Full> {
         let allowed = allowed.min(out.len());
@@ -290,6 +297,27 @@ impl<'a> ReplyBuilder<'a> {
         }
     }
 
+    /// Writes the text record that answers the question, of class CH.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn server_text(&mut self, rdata: &[u8]) -> Result<(), Full> {
+        let [c0, c1] = class::CH.to_be_bytes();
+        let [l0, l1] = u16::try_from(rdata.len()).map_err(|_| Full)?.to_be_bytes();
+        self.owner(Owner::Question(0))?;
+        self.octets(&[0, TYPE_TXT, c0, c1, 0, 0, 0, 0, l0, l1])?;
+        self.octets(rdata)?;
+        self.counts[Section::Answer as usize] = 1;
+        Ok(())
+    }
+
+    /// Tells a client that has EDNS why there is no answer.
+    pub fn explain(&mut self, extended_error: ExtendedError) {
+        if let Some(edns) = &mut self.edns {
+            edns.extended_error = Some(extended_error);
+        }
+    }
+
     /// Writes the OPT record and the header, and returns the length of the reply.
     ///
     /// `flags` are those of the second header word, without the response code.
@@ -311,23 +339,35 @@ impl<'a> ReplyBuilder<'a> {
         self.length
     }
 
-    fn opt(&mut self, edns: &ReplyEdns, code: u16, scope_bits: u8) -> Result<(), Full> {
+    fn opt(&mut self, edns: &ReplyEdns<'_>, code: u16, scope_bits: u8) -> Result<(), Full> {
         let extended_code = (code >> 4) as u8;
         let flags = if edns.dnssec_ok { DNSSEC_OK } else { 0 };
-        let data_octets = (edns.octets() - OPT_FIXED_OCTETS) as u16;
+        // No space was set aside for it: most replies have none, and those that have it have no records.
+        let error_octets = OPTION_HEADER_OCTETS + ExtendedError::OCTETS;
+        let error = edns.extended_error.filter(|_| self.length + edns.octets() + error_octets <= self.limit);
+        let data_octets = edns.octets() - OPT_FIXED_OCTETS + error.map_or(0, |_| error_octets);
         let [t0, t1] = TYPE_OPT.to_be_bytes();
         let [p0, p1] = edns.payload_octets.to_be_bytes();
         let [f0, f1] = flags.to_be_bytes();
-        let [d0, d1] = data_octets.to_be_bytes();
+        let [d0, d1] = (data_octets as u16).to_be_bytes();
         self.octets(&[0, t0, t1, p0, p1, extended_code, 0, f0, f1, d0, d1])?;
         if let Some(subnet) = edns.client_subnet {
             let mut data = [0; client_subnet::MAXIMUM_OCTETS];
             let length = subnet.write(scope_bits, &mut data);
-            self.octets(&option_code::CLIENT_SUBNET.to_be_bytes())?;
-            self.octets(&(length as u16).to_be_bytes())?;
-            self.octets(data.get(..length).ok_or(Full)?)?;
+            self.option(option_code::CLIENT_SUBNET, data.get(..length).ok_or(Full)?)?;
         }
-        Ok(())
+        self.octets(edns.options)?;
+        match error {
+            Some(error) => self.option(option_code::EXTENDED_ERROR, &error.octets()),
+            None => Ok(()),
+        }
+    }
+
+    fn option(&mut self, code: u16, data: &[u8]) -> Result<(), Full> {
+        let [c0, c1] = code.to_be_bytes();
+        let [l0, l1] = (data.len() as u16).to_be_bytes();
+        self.octets(&[c0, c1, l0, l1])?;
+        self.octets(data)
     }
 }
 
@@ -433,13 +473,19 @@ mod tests {
 
     #[test]
     fn the_opt_record_has_its_place_in_the_fullest_reply() {
-        let edns = ReplyEdns { payload_octets: 1232, dnssec_ok: true, client_subnet: None };
+        let edns = ReplyEdns {
+            payload_octets: 1232,
+            dnssec_ok: true,
+            client_subnet: None,
+            options: &[0, 10, 0, 1, 7],
+            extended_error: Some(ExtendedError::NotSupported),
+        };
         let mut names = NameTable::default();
         let mut out = [0; 600];
         let mut reply = ReplyBuilder::new(&mut out, 512, QUESTION, Some(edns), &mut names).unwrap();
         let head = RecordHead { record_type: 1, ..HEAD };
         while reply.record(Section::Answer, head, &[0; 4]).is_ok() {
-            assert!(reply.mark().length <= 512 - OPT_FIXED_OCTETS);
+            assert!(reply.mark().length <= 512 - OPT_FIXED_OCTETS - 5);
         }
         assert!(reply.finish(1, 0, ResponseCode::BadVersion, 0) <= 512);
     }

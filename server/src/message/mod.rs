@@ -3,6 +3,7 @@
 pub mod build;
 pub mod compress;
 pub mod parse;
+pub mod signature;
 
 /// Octets of the header (RFC 1035, 4.1.1).
 pub const HEADER_OCTETS: usize = 12;
@@ -27,14 +28,24 @@ pub mod flags {
 pub mod class {
     /// The Internet.
     pub const IN: u16 = 1;
+    /// Chaosnet: what a server says about itself (RFC 4892).
+    pub const CH: u16 = 3;
     /// Any class, in questions only.
     pub const ANY: u16 = 255;
 }
 
 /// Codes of EDNS options.
 pub mod option_code {
+    /// Name server identifier (RFC 5001).
+    pub const NSID: u16 = 3;
     /// Client subnet (RFC 7871).
     pub const CLIENT_SUBNET: u16 = 8;
+    /// Cookies (RFC 7873).
+    pub const COOKIE: u16 = 10;
+    /// Idle timeout of a connection (RFC 7828).
+    pub const TCP_KEEPALIVE: u16 = 11;
+    /// Extended error (RFC 8914).
+    pub const EXTENDED_ERROR: u16 = 15;
 }
 
 /// What a query asks for (RFC 1035, 4.1.1; RFC 1996; RFC 2136).
@@ -80,13 +91,17 @@ pub enum ResponseCode {
     Refused = 5,
     /// A DNAME made a name longer than 255 octets (RFC 6672, 2.2).
     NameTooLong = 6,
+    /// Signed with a key that we do not have (RFC 8945, 5.2.1).
+    NotAuthorized = 9,
     /// The EDNS version is above ours (RFC 6891, 9).
     BadVersion = 16,
+    /// The client is to ask again with the cookie it gets (RFC 7873, 5.2.3).
+    BadCookie = 23,
 }
 
 impl ResponseCode {
     /// Every code, in the order in which they are counted.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NoError,
         Self::FormatError,
         Self::ServerFailure,
@@ -94,7 +109,9 @@ impl ResponseCode {
         Self::NotImplemented,
         Self::Refused,
         Self::NameTooLong,
+        Self::NotAuthorized,
         Self::BadVersion,
+        Self::BadCookie,
     ];
 
     /// The mnemonic.
@@ -107,14 +124,18 @@ impl ResponseCode {
             Self::NotImplemented => "NOTIMP",
             Self::Refused => "REFUSED",
             Self::NameTooLong => "YXDOMAIN",
+            Self::NotAuthorized => "NOTAUTH",
             Self::BadVersion => "BADVERS",
+            Self::BadCookie => "BADCOOKIE",
         }
     }
 
     /// Place in [`ResponseCode::ALL`].
     pub fn position(self) -> usize {
         match self {
-            Self::BadVersion => 7,
+            Self::NotAuthorized => 7,
+            Self::BadVersion => 8,
+            Self::BadCookie => 9,
             other => usize::from(other as u16),
         }
     }

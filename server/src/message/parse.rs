@@ -1,10 +1,12 @@
 //! Reading a query in place.
 //!
-//! Nothing is copied: [`Header`] is the twelve octets in front, [`read_edns`] walks what follows the question
-//! to find the OPT record. Records other than OPT mean nothing in a query and are stepped over, but they must
-//! be whole, and nothing may follow the last one: a message that does not add up is answered with FORMERR.
+//! Nothing is copied: [`Header`] is the twelve octets in front, [`read_pseudo_records`] walks what follows
+//! the question to find the OPT and TSIG records. Others mean nothing in a query and are stepped over, but they
+//! must be whole, and nothing may follow the last one: a message that does not add up is answered with FORMERR.
 
 use crate::edns::client_subnet::ClientSubnet;
+use crate::edns::cookie::CookieOption;
+use crate::message::signature::{Signature, TYPE_TSIG};
 use crate::message::{HEADER_OCTETS, Opcode, flags, option_code, read_u16};
 
 const TYPE_OPT: u16 = 41;
@@ -60,42 +62,73 @@ impl Header {
 }
 
 /// What the OPT record of a query says (RFC 6891, 6.1).
+///
+/// Of options that come twice the first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edns {
+pub struct Edns<'q> {
     /// The largest UDP payload the client takes, as sent.
     pub payload_octets: u16,
     /// The EDNS version.
     pub version: u8,
     /// The client wants signatures (RFC 3225).
     pub dnssec_ok: bool,
-    /// The client's network. Later options of the same code are ignored.
+    /// The client's network.
     pub client_subnet: Option<ClientSubnet>,
+    /// The client's cookie, and what it has of ours.
+    pub cookie: Option<CookieOption<'q>>,
+    /// The client asks which server this is (RFC 5001, 2.1).
+    pub wants_nsid: bool,
+    /// The client asks for the idle timeout (RFC 7828, 3.2.1).
+    pub wants_keepalive: bool,
     /// The options do not add up, or one that we read is malformed. The reply is FORMERR, with an OPT record,
     /// so that the client does not take us for a server without EDNS (RFC 6891, 7).
     pub is_malformed: bool,
 }
 
-/// Finds the OPT record among the records that start at `position`.
+/// The records that are about the message and not about names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PseudoRecords<'q> {
+    /// The OPT record.
+    pub edns: Option<Edns<'q>>,
+    /// The TSIG record.
+    pub signature: Option<Signature<'q>>,
+}
+
+/// Finds the OPT and TSIG records among the records that start at `position`, right behind the question.
 ///
 /// # Errors
-/// Records that are not whole, octets behind the last one, two OPT records, and an OPT record outside the
-/// additional section or not at the root.
-pub fn read_edns(packet: &[u8], position: usize, record_counts: [u16; 3]) -> Result<Option<Edns>, Malformed> {
+/// Records that are not whole, octets behind the last one, two OPT records, an OPT record outside the
+/// additional section or not at the root (RFC 6891, 6.1.1), a TSIG record that is malformed or not the last
+/// of all (RFC 8945, 5.2).
+pub fn read_pseudo_records(
+    packet: &[u8],
+    position: usize,
+    record_counts: [u16; 3],
+) -> Result<PseudoRecords<'_>, Malformed> {
     let [answers, authorities, additionals] = record_counts;
     let before_additional = u32::from(answers) + u32::from(authorities);
+    let question_end = position.saturating_sub(4);
     let mut position = position;
-    let mut edns = None;
+    let mut found = PseudoRecords::default();
     for index in 0..before_additional + u32::from(additionals) {
-        let record = Record::read(packet, position)?;
+        let owner_at = position;
+        let record = Record::read(packet, owner_at)?;
         position = record.end;
-        if record.record_type == TYPE_OPT {
-            if !record.is_at_root || index < before_additional || edns.is_some() {
+        match record.record_type {
+            TYPE_OPT | TYPE_TSIG if index < before_additional || found.signature.is_some() => {
                 return Err(Malformed);
             }
-            edns = Some(Edns::read(&record));
+            TYPE_OPT if record.is_at_root && found.edns.is_none() => found.edns = Some(Edns::read(&record)),
+            TYPE_OPT => return Err(Malformed),
+            TYPE_TSIG => {
+                let Record { class, ttl, data, .. } = record;
+                found.signature = Some(Signature::read(packet, owner_at, question_end, class, ttl, data)?);
+            }
+            _ if found.signature.is_some() => return Err(Malformed),
+            _ => {}
         }
     }
-    if position == packet.len() { Ok(edns) } else { Err(Malformed) }
+    if position == packet.len() { Ok(found) } else { Err(Malformed) }
 }
 
 /// One record, as far as it matters.
@@ -126,14 +159,17 @@ impl<'a> Record<'a> {
     }
 }
 
-impl Edns {
-    fn read(record: &Record<'_>) -> Self {
+impl<'q> Edns<'q> {
+    fn read(record: &Record<'q>) -> Self {
         let [_extended_code, version, flags_high, flags_low] = record.ttl;
         let mut edns = Self {
             payload_octets: record.class,
             version,
             dnssec_ok: u16::from_be_bytes([flags_high, flags_low]) & DNSSEC_OK != 0,
             client_subnet: None,
+            cookie: None,
+            wants_nsid: false,
+            wants_keepalive: false,
             is_malformed: false,
         };
         // What the options of later versions look like is not known.
@@ -143,15 +179,24 @@ impl Edns {
         edns
     }
 
-    fn read_options(&mut self, options: &[u8]) -> Result<(), Malformed> {
+    fn read_options(&mut self, options: &'q [u8]) -> Result<(), Malformed> {
         let mut rest = options;
         while !rest.is_empty() {
             let code = read_u16(rest, 0).ok_or(Malformed)?;
             let length = usize::from(read_u16(rest, 2).ok_or(Malformed)?);
             let data = rest.get(4..4 + length).ok_or(Malformed)?;
             rest = rest.get(4 + length..).ok_or(Malformed)?;
-            if code == option_code::CLIENT_SUBNET && self.client_subnet.is_none() {
-                self.client_subnet = Some(ClientSubnet::parse(data).map_err(|_| Malformed)?);
+            match code {
+                option_code::CLIENT_SUBNET if self.client_subnet.is_none() => {
+                    self.client_subnet = Some(ClientSubnet::parse(data).map_err(|_| Malformed)?);
+                }
+                option_code::COOKIE if self.cookie.is_none() => {
+                    self.cookie = Some(CookieOption::parse(data).map_err(|_| Malformed)?);
+                }
+                // Whatever their data: clients send none.
+                option_code::NSID => self.wants_nsid = true,
+                option_code::TCP_KEEPALIVE => self.wants_keepalive = true,
+                _ => {}
             }
         }
         Ok(())
@@ -177,6 +222,10 @@ fn skip_name(packet: &[u8], position: usize) -> Result<usize, Malformed> {
 mod tests {
     use super::*;
 
+    fn read_edns(packet: &[u8], position: usize, counts: [u16; 3]) -> Result<Option<Edns<'_>>, Malformed> {
+        read_pseudo_records(packet, position, counts).map(|found| found.edns)
+    }
+
     fn opt(options: &[u8]) -> Vec<u8> {
         let mut record = vec![0, 0, 41, 4, 208, 0, 0, 0x80, 0];
         record.extend((options.len() as u16).to_be_bytes());
@@ -195,13 +244,16 @@ mod tests {
 
     #[test]
     fn an_opt_record_is_found_and_read() {
-        let edns = read_edns(&opt(&[]), 0, [0, 0, 1]).unwrap().unwrap();
+        let record = opt(&[]);
+        let edns = read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap();
         assert_eq!((edns.payload_octets, edns.version, edns.dnssec_ok), (1232, 0, true));
         assert_eq!(edns.client_subnet, None);
 
-        let options = [0, 3, 0, 0, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2, 0, 10, 0, 2, 1, 2];
-        let edns = read_edns(&opt(&options), 0, [0, 0, 1]).unwrap().unwrap();
+        let options = [0, 3, 0, 0, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2, 253, 0, 0, 2, 1, 2];
+        let record = opt(&options);
+        let edns = read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap();
         assert_eq!(edns.client_subnet.unwrap().source_bits(), 24);
+        assert!(edns.wants_nsid && !edns.wants_keepalive && edns.cookie.is_none());
     }
 
     #[test]
@@ -215,7 +267,7 @@ mod tests {
 
     #[test]
     fn records_that_do_not_add_up_are_malformed() {
-        let whole = opt(&[0, 10, 0, 2, 1, 2]);
+        let whole = opt(&[253, 0, 0, 2, 1, 2]);
         for length in 1..whole.len() {
             assert_eq!(read_edns(&whole[..length], 0, [0, 0, 1]), Err(Malformed), "cut at {length}");
         }
@@ -233,8 +285,9 @@ mod tests {
 
     #[test]
     fn options_that_do_not_add_up_leave_a_readable_record() {
-        for options in [&[0, 10, 0, 3, 1, 2][..], &[0, 10, 0], &[0, 8, 0, 3, 0, 1, 24]] {
-            let edns = read_edns(&opt(options), 0, [0, 0, 1]).unwrap().unwrap();
+        for options in [&[0, 9, 0, 3, 1, 2][..], &[0, 9, 0], &[0, 8, 0, 3, 0, 1, 24], &[0, 10, 0, 2, 1, 2]] {
+            let record = opt(options);
+            let edns = read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap();
             assert!(edns.is_malformed && edns.dnssec_ok && edns.client_subnet.is_none(), "{options:?}");
         }
     }
@@ -245,6 +298,34 @@ mod tests {
         record[6] = 1;
         let edns = read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap();
         assert_eq!((edns.version, edns.is_malformed), (1, false));
+    }
+
+    #[test]
+    fn the_first_of_several_options_counts() {
+        let cookie = |octet: u8| [&[0, 10, 0, 8][..], &[octet; 8]].concat();
+        let record = opt(&[cookie(1), cookie(2)].concat());
+        let edns = read_edns(&record, 0, [0, 0, 1]).unwrap().unwrap();
+        assert_eq!(edns.cookie, CookieOption::parse(&[1; 8]).ok());
+    }
+
+    #[test]
+    fn a_signature_is_the_last_record_of_all() {
+        let rdata = b"\x04hmac\0\0\0\0\0\0\x01\x01\x2c\0\0\x12\x34\0\0\0\0";
+        let tsig = [&[0, 0, 250, 0, 255, 0, 0, 0, 0, 0, rdata.len() as u8][..], rdata].concat();
+        let a_record = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4].to_vec();
+        let signature = |parts: &[&Vec<u8>], counts: [u16; 3]| {
+            let packet: Vec<u8> = parts.iter().copied().flatten().copied().collect();
+            read_pseudo_records(&packet, 0, counts)
+                .map(|found| (found.edns.is_some(), found.signature.is_some()))
+        };
+        let opt = opt(&[]);
+        assert_eq!(signature(&[&tsig], [0, 0, 1]), Ok((false, true)));
+        assert_eq!(signature(&[&a_record, &opt, &tsig], [0, 0, 3]), Ok((true, true)));
+        for other in [&opt, &a_record, &tsig] {
+            assert_eq!(signature(&[&tsig, other], [0, 0, 2]), Err(Malformed));
+        }
+        assert_eq!(signature(&[&tsig], [1, 0, 0]), Err(Malformed));
+        assert_eq!(signature(&[&tsig, &a_record], [0, 1, 1]), Err(Malformed));
     }
 
     #[test]

@@ -12,12 +12,20 @@ mod texts;
 use filters::Entry;
 use zones::{Lookup, Node, QueryName, RecordType, Rrset, RrsetBody, Snapshot, ZoneMatch};
 
+use crate::edns::extended_error::ExtendedError;
 use crate::message::ResponseCode;
 use crate::message::build::{Full, Mark, Owner, RecordHead, ReplyBuilder, Section};
+use crate::policy::AnyPolicy;
 use crate::steering::Steering;
 use crate::telemetry::counters::Counter;
 use addresses::Targets;
 use alias::{Substitution, Visited};
+
+const TYPE_HINFO: u16 = 13;
+/// What a HINFO record says in place of other records: `RFC8482`, and no operating system.
+const HINFO_RDATA: &[u8] = b"\x07RFC8482\x00";
+/// Long enough that few ask again, short enough for a change of mind.
+const HINFO_TTL_S: u32 = 3600;
 
 /// Who speaks for the data of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,7 @@ pub struct Ending {
 pub struct Resolution<'a> {
     snapshot: &'a Snapshot,
     record_type: RecordType,
+    any: AnyPolicy,
     reply: ReplyBuilder<'a>,
     steering: Steering<'a>,
     code: ResponseCode,
@@ -96,12 +105,13 @@ impl<'a> Resolution<'a> {
     pub fn new(
         snapshot: &'a Snapshot,
         record_type: RecordType,
+        any: AnyPolicy,
         reply: ReplyBuilder<'a>,
         steering: Steering<'a>,
     ) -> Self {
         let whole = reply.mark();
         let (code, authority) = (ResponseCode::NoError, Authority::Ours);
-        Self { snapshot, record_type, reply, steering, code, authority, whole, chosen_ttl_s: 0 }
+        Self { snapshot, record_type, any, reply, steering, code, authority, whole, chosen_ttl_s: 0 }
     }
 
     /// Resolves `question`; `alias` is room for the names that it leads to.
@@ -161,6 +171,7 @@ impl<'a> Resolution<'a> {
         let Some(found) = snapshot.find_zone(current.name, self.record_type) else {
             if current.is_question {
                 (self.code, self.authority) = (ResponseCode::Refused, Authority::Elsewhere);
+                self.reply.explain(ExtendedError::NotAuthoritative);
             }
             return Ok(Step::Done);
         };
@@ -221,19 +232,43 @@ impl<'a> Resolution<'a> {
         }
     }
 
-    /// One RRset of the node (RFC 8482, 4.1).
+    /// As much of the node as the policy gives (RFC 8482, 4).
     fn answer_any(
         &mut self,
         node: Node<'a>,
         current: Current<'_>,
         found: &ZoneMatch<'a>,
     ) -> Result<Step<'a>, Full> {
+        if self.any == AnyPolicy::Hinfo && node.rrset(RecordType::CNAME).is_none() {
+            return self.answer_hinfo(node, current, found);
+        }
+        let mut is_answered = false;
         for rrset in node.rrsets() {
-            if self.answer(current.owner(0), &rrset)? {
+            is_answered |= self.answer(current.owner(0), &rrset)?;
+            if is_answered && self.any != AnyPolicy::All {
                 return Ok(Step::Done);
             }
         }
-        if found.apex_label == 0 { self.answer_soa(current, found) } else { self.deny(current, found) }
+        match (found.apex_label, is_answered) {
+            (0, _) => self.answer_soa(current, found),
+            (_, true) => Ok(Step::Done),
+            (_, false) => self.deny(current, found),
+        }
+    }
+
+    /// A record that is not there, in place of those that are (RFC 8482, 4.2).
+    fn answer_hinfo(
+        &mut self,
+        node: Node<'a>,
+        current: Current<'_>,
+        found: &ZoneMatch<'a>,
+    ) -> Result<Step<'a>, Full> {
+        if found.apex_label > 0 && node.rrsets().next().is_none() {
+            return self.deny(current, found);
+        }
+        let head = RecordHead { owner: current.owner(0), record_type: TYPE_HINFO, ttl_s: HINFO_TTL_S };
+        self.reply.record(Section::Answer, head, HINFO_RDATA)?;
+        Ok(Step::Done)
     }
 
     fn answer_soa(&mut self, current: Current<'_>, found: &ZoneMatch<'a>) -> Result<Step<'a>, Full> {

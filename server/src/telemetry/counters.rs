@@ -30,14 +30,22 @@ pub enum Counter {
     Refused,
     /// Replies with YXDOMAIN.
     NameTooLong,
+    /// Replies with NOTAUTH.
+    NotAuthorized,
     /// Replies with BADVERS.
     BadVersion,
+    /// Replies with BADCOOKIE.
+    BadCookie,
     /// Replies cut to what the client takes.
     Truncated,
     /// Queries with an EDNS record.
     Edns,
     /// Queries with a client subnet.
     ClientSubnet,
+    /// Queries with a cookie, where cookies are not off.
+    Cookie,
+    /// Queries with a server cookie of ours.
+    ValidCookie,
     /// Filter chains run.
     ChainsRun,
     /// Filter chains that left no answer.
@@ -74,7 +82,7 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter, in order.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::UdpQueries,
         Self::TcpQueries,
         Self::NoError,
@@ -84,10 +92,14 @@ impl Counter {
         Self::NotImplemented,
         Self::Refused,
         Self::NameTooLong,
+        Self::NotAuthorized,
         Self::BadVersion,
+        Self::BadCookie,
         Self::Truncated,
         Self::Edns,
         Self::ClientSubnet,
+        Self::Cookie,
+        Self::ValidCookie,
         Self::ChainsRun,
         Self::ChainsEmptied,
         Self::AliasLimit,
@@ -118,10 +130,14 @@ impl Counter {
             Self::NotImplemented => "notimp",
             Self::Refused => "refused",
             Self::NameTooLong => "yxdomain",
+            Self::NotAuthorized => "notauth",
             Self::BadVersion => "badvers",
+            Self::BadCookie => "badcookie",
             Self::Truncated => "truncated",
             Self::Edns => "edns",
             Self::ClientSubnet => "client_subnet",
+            Self::Cookie => "cookie",
+            Self::ValidCookie => "cookie_valid",
             Self::ChainsRun => "chains_run",
             Self::ChainsEmptied => "chains_emptied",
             Self::AliasLimit => "alias_limit",
@@ -151,7 +167,9 @@ impl Counter {
             ResponseCode::NotImplemented => Self::NotImplemented,
             ResponseCode::Refused => Self::Refused,
             ResponseCode::NameTooLong => Self::NameTooLong,
+            ResponseCode::NotAuthorized => Self::NotAuthorized,
             ResponseCode::BadVersion => Self::BadVersion,
+            ResponseCode::BadCookie => Self::BadCookie,
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Answering does not allocate.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::json;
-use server::{Disposition, Peer, Responder, Transport};
+use server::edns::cookie::{Cookies, Demand, Secret};
+use server::{Disposition, Peer, Policy, Responder, Transport};
 use zones::RecordType;
 
 use super::counting::allocator_calls;
@@ -47,7 +51,18 @@ fn answer(responder: &mut Responder, query: &[u8], transport: Transport, out: &m
 
 #[test]
 fn no_kind_of_answer_allocates() {
-    let mut responder = zones().into_responder();
+    let policy = Policy {
+        cookies: Some(Cookies {
+            current: Secret::new([1; 16]),
+            other: Some(Secret::new([2; 16])),
+            demand: Demand::Nothing,
+        }),
+        nsid: Some("here".parse().unwrap()),
+        version: Some("1".parse().unwrap()),
+        ..Policy::default()
+    };
+    let responder = zones().into_responder().with_policy(Arc::new(policy));
+    let mut responder = responder.with_idle_timeout(Duration::from_secs(10));
     let kinds = [
         ("static", ask("www.example.com", A)),
         ("wildcard", ask("x.wild.example.com", A)),
@@ -63,6 +78,10 @@ fn no_kind_of_answer_allocates() {
         ("truncated", ask("many.example.com", A)),
         ("large", ask("many.example.com", A).tcp()),
         ("refused", ask("example.org", A)),
+        ("cookie", ask("www.example.com", A).option(10, &[7; 8])),
+        ("server cookie", ask("www.example.com", A).option(10, &[7; 24])),
+        ("NSID and keepalive", ask("www.example.com", A).option(3, &[]).option(11, &[]).tcp()),
+        ("class CH", ask("version.bind", TXT).class(3).edns(512)),
         ("BADVERS and other garbage", ask("www.example.com", A).option(8, &[1])),
     ];
     let mut out = vec![0; 65_535];

@@ -58,7 +58,7 @@ fn a_subnet_is_echoed_with_scope_zero_where_no_chain_looked() {
     assert_eq!(reply(&asked).subnet().unwrap(), [0, 1, 24, 0, 192, 0, 2]);
     let asked = ask("nope.example.com", A).option(8, &[0, 2, 56, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 1]);
     assert_eq!(reply(&asked).subnet().unwrap(), [0, 2, 56, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 1]);
-    let asked = ask("example.org", A).subnet(&[192]);
+    let asked = ask("example.com", 252).subnet(&[192]);
     assert_eq!(reply(&asked).subnet().unwrap(), [0, 1, 8, 0, 192], "also when refused");
 }
 
@@ -80,4 +80,11 @@ fn a_malformed_subnet_is_a_format_error() {
         assert_reply(&reply, &["FORMERR"]);
         assert!(reply.message.edns.is_some() && reply.subnet().is_none(), "{data:?}");
     }
+}
+
+#[test]
+fn a_subnet_of_no_family_is_echoed() {
+    // This is how dig +subnet=0 asks, which the independent codec cannot read.
+    let reply = ask("www.example.com", A).option(8, &[0; 4]).raw(&mut serving(EXAMPLE));
+    assert_eq!((reply[3], &reply[reply.len() - 10..]), (0, &[0, 8, 0, 8, 0, 4, 0, 0, 0, 0][..]));
 }

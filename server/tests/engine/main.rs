@@ -3,11 +3,15 @@
 mod aliases;
 mod allocation;
 mod answers;
+mod any;
+mod cookies;
 mod counting;
+mod describing;
 mod edns;
 mod garbage;
 mod made;
 mod packets;
+mod probes;
 mod referrals;
 mod steered;
 mod support;

@@ -43,12 +43,16 @@ fn packets_that_are_no_queries_are_dropped() {
 }
 
 #[test]
-fn packets_cut_anywhere_are_format_errors_of_a_bare_header() {
+fn packets_cut_anywhere_are_format_errors_that_repeat_what_can_be_read() {
     let query = ask("www.example.com", A).subnet(&[192, 0, 2]).octets();
+    let question_end = ask("www.example.com", A).octets().len();
     let mut responder = serving(EXAMPLE);
     for length in 12..query.len() {
         let reply = send(&mut responder, &query[..length]).unwrap();
-        assert_eq!(reply, [0xab, 0xcd, 0x80, 0x01, 0, 0, 0, 0, 0, 0, 0, 0], "cut at {length}");
+        let (count, question) =
+            if length < question_end { (0, &[][..]) } else { (1, &query[12..question_end]) };
+        let header = [0xab, 0xcd, 0x80, 0x01, 0, count, 0, 0, 0, 0, 0, 0];
+        assert_eq!(reply, [&header[..], question].concat(), "cut at {length}");
     }
 }
 
@@ -81,7 +85,10 @@ fn each_kind_of_packet_has_its_code() {
         ("an unassigned opcode", with(&query, 2, &[0x78]), "NOTIMP"),
         ("a notification", with(&query, 2, &[0x24]), "REFUSED"),
         ("an update", with(&query, 2, &[0x28]), "REFUSED"),
-        ("an update without a zone", header(0x2800, [0, 0, 0, 0]), "REFUSED"),
+        ("an update without a zone", header(0x2800, [0, 0, 0, 0]), "FORMERR"),
+        ("a notification without a zone", header(0x2000, [0, 0, 0, 0]), "FORMERR"),
+        ("an update that is cut", with(&query[..20], 2, &[0x28]), "FORMERR"),
+        ("an unassigned opcode and nonsense", [header(0x7800, [5, 4, 3, 2]), vec![9]].concat(), "NOTIMP"),
         ("class CH", ask("version.bind", TXT).class(3).octets(), "REFUSED"),
         ("class NONE", ask("www.example.com", A).class(254).octets(), "REFUSED"),
         ("AXFR", ask("example.com", 252).octets(), "REFUSED"),

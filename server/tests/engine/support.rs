@@ -314,7 +314,9 @@ impl Reply {
             4 => "NOTIMP",
             5 => "REFUSED",
             6 => "YXDOMAIN",
+            9 => "NOTAUTH",
             16 => "BADVERS",
+            23 => "BADCOOKIE",
             other => panic!("response code {other}"),
         };
         assert!(word & 0x8000 != 0, "not a reply");
@@ -337,16 +339,26 @@ impl Reply {
 
     /// The data of the client subnet option, if there is one.
     pub fn subnet(&self) -> Option<Vec<u8>> {
-        let (_, options) = self.opt()?;
-        let mut rest = &options[..];
+        self.option(8)
+    }
+
+    /// The data of the first option with a code, if there is one.
+    pub fn option(&self, code: u16) -> Option<Vec<u8>> {
+        self.options().into_iter().find(|(found, _)| *found == code).map(|(_, data)| data)
+    }
+
+    /// The options, each a code and data.
+    pub fn options(&self) -> Vec<(u16, Vec<u8>)> {
+        let (_, octets) = self.opt().unwrap_or_default();
+        let mut options = Vec::new();
+        let mut rest = &octets[..];
         while let [c0, c1, l0, l1, data @ ..] = rest {
             let (data, behind) = data.split_at(usize::from(u16::from_be_bytes([*l0, *l1])));
-            if [*c0, *c1] == [0, 8] {
-                return Some(data.to_vec());
-            }
+            options.push((u16::from_be_bytes([*c0, *c1]), data.to_vec()));
             rest = behind;
         }
-        None
+        assert!(rest.is_empty(), "an option is cut");
+        options
     }
 
     /// The TTL and the data of the OPT record, which is the last record of a reply.
@@ -389,4 +401,17 @@ fn line(record: &Record) -> String {
 #[track_caller]
 pub fn assert_reply(reply: &Reply, expected: &[&str]) {
     assert_eq!(lines(reply), expected);
+}
+
+/// The reply to hand-made octets over UDP.
+pub fn raw_reply(responder: &mut Responder, packet: &[u8]) -> Reply {
+    let mut out = [0; 1232];
+    let peer = Peer { address: CLIENT.parse().unwrap(), transport: Transport::Udp };
+    match responder.answer(packet, peer, &mut out) {
+        Disposition::Reply(length) => {
+            let octets = out[..length].to_vec();
+            Reply { message: Message::from_vec(&octets).unwrap(), octets }
+        }
+        Disposition::Drop(reason) => panic!("dropped: {reason:?}"),
+    }
 }
