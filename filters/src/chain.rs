@@ -215,6 +215,8 @@ struct Step {
     settings: Settings,
     /// `None` for a disabled step.
     filter: Option<Filter>,
+    /// How many of the first positions matter to the steps that follow: past them the order is all one.
+    needed: usize,
 }
 
 /// Finds the type of a step's filter.
@@ -260,9 +262,9 @@ impl Chain {
                 compiler.begin_step(index);
                 Some((settings.filter.compile)(&mut compiler, &settings)?)
             };
-            steps.push(Step { settings, filter });
+            steps.push(Step { settings, filter, needed: usize::MAX });
         }
-        limit_draws(&mut steps);
+        limit_positions(&mut steps);
         let may_empty = steps.iter().filter_map(|step| step.filter.as_ref()).any(Filter::may_empty);
         let on_empty = if may_empty { input.on_empty } else { OnEmpty::Nodata };
         Ok(Chain { steps: steps.into_boxed_slice(), live: compiler.finish(), tier, uses_client, on_empty })
@@ -284,7 +286,7 @@ impl Chain {
                     context.scratch.previous.clear();
                     context.scratch.previous.extend_from_slice(selection.as_slice());
                 }
-                filter.apply(&mut Run::new(&self.live, context, selection, trace));
+                filter.apply(&mut Run::new(&self.live, context, selection, trace, step.needed));
             }
             if T::ENABLED {
                 trace.end_step(selection.as_slice());
@@ -317,12 +319,13 @@ impl Chain {
     }
 }
 
-/// Tells each drawing step how many positions matter: with `select_first_n` right after it, the draw need not
+/// Tells each step how many positions matter: with `select_first_n` right after it, drawing and sorting need not
 /// go on past the first N.
-fn limit_draws(steps: &mut [Step]) {
+fn limit_positions(steps: &mut [Step]) {
     let mut needed = usize::MAX;
-    for filter in steps.iter_mut().rev().filter_map(|step| step.filter.as_mut()) {
-        filter.limit_positions(needed);
+    for step in steps.iter_mut().rev() {
+        let Some(filter) = &step.filter else { continue };
+        step.needed = needed;
         needed = filter.positions_that_matter();
     }
 }

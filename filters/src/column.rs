@@ -55,16 +55,23 @@ impl LiveReads {
     }
 
     /// Forgets everything and makes room for the slots of a chain.
+    #[inline]
     pub(crate) fn begin(&mut self, slots: &LiveSlots) {
         self.end();
+        if slots.numbers.is_empty() && slots.lists.is_empty() {
+            return;
+        }
         self.numbers.resize_with(slots.numbers.len(), || Read::NotYet);
         self.lists.resize_with(slots.lists.len(), || Read::NotYet);
     }
 
     /// Lets go of the lists that were read.
+    #[inline]
     pub(crate) fn end(&mut self) {
         self.numbers.clear();
-        self.lists.clear();
+        if !self.lists.is_empty() {
+            self.lists.clear();
+        }
     }
 
     fn number(&mut self, slots: &LiveSlots, slot: u32) -> Option<f64> {
@@ -95,6 +102,11 @@ impl NumberPlace {
 
     pub(crate) fn literal(number: f64) -> Self {
         if number.is_finite() { Self(number.to_bits()) } else { Self::MISSING }
+    }
+
+    /// The number, if it is written and not live.
+    pub(crate) fn as_literal(self) -> Option<f64> {
+        Some(f64::from_bits(self.0)).filter(|number| number.is_finite())
     }
 
     pub(crate) fn live(slot: u32) -> Self {
@@ -193,6 +205,15 @@ pub(crate) struct ListColumn<T> {
 }
 
 impl<T: ListItem> ListColumn<T> {
+    /// The list of an answer as it is written, empty without one; `None` when it is live.
+    pub(crate) fn literal(&self, answer: usize) -> Option<&[T]> {
+        match self.places.get(answer).copied().unwrap_or(ListPlace::Missing) {
+            ListPlace::Missing => Some(&[]),
+            ListPlace::Literal { start, end } => self.items.get(start as usize..end as usize),
+            ListPlace::Live(_) => None,
+        }
+    }
+
     /// Whether no answer has the key, not even live.
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()

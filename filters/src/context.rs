@@ -1,6 +1,6 @@
 //! What a run of a chain may look at besides the answers: the client, the geography, the entropy.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use geoip_data::{GeoData, Located, Place};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -57,7 +57,14 @@ impl Client {
     }
 
     /// The same client in the one form that filters use: no IPv4-mapped addresses, no bits past the prefix.
+    #[inline]
     fn canonical(self) -> Self {
+        if let IpAddr::V4(v4) = self.address {
+            let bits = self.prefix_bits.min(32);
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            let address = Ipv4Addr::from_bits(v4.to_bits() & mask).into();
+            return Self { address, prefix_bits: bits, ..self };
+        }
         let prefix = IpPrefix::new(self.address, self.prefix_bits);
         Self { address: prefix.address(), prefix_bits: prefix.bits(), ..self }
     }
@@ -77,6 +84,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// A context for one query.
+    #[inline]
     pub fn new(client: Client, geo: &'a GeoData, entropy: &'a mut Entropy, scratch: &'a mut Scratch) -> Self {
         let (client, wildcard) = (client.canonical(), WildcardLabels::default());
         Self { client, geo, entropy, scratch, place: None, asn: None, wildcard, scope_bits: 0 }
@@ -160,12 +168,20 @@ pub(crate) enum Mark {
 }
 
 /// A key that an entry is sorted by. Entries with equal keys keep their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SortEntry {
     pub(crate) key: u64,
     pub(crate) position: u16,
     /// The entry of the selection.
     pub(crate) entry: u16,
+}
+
+impl SortEntry {
+    /// Orders by key, and equal keys by position.
+    #[inline]
+    pub(crate) fn rank(&self) -> u128 {
+        u128::from(self.key) << 16 | u128::from(self.position)
+    }
 }
 
 impl Default for Scratch {

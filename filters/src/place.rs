@@ -16,6 +16,9 @@ const EARTH_RADIUS_KM: f32 = 6371.0;
 pub struct Point([f32; 3]);
 
 impl Point {
+    /// So far out that the square of every chord to it is infinite.
+    pub(crate) const NOWHERE: Point = Point([1e30; 3]);
+
     pub(crate) fn new(position: Coordinates) -> Self {
         let latitude = f64::from(position.latitude).to_radians();
         let longitude = f64::from(position.longitude).to_radians();
@@ -30,6 +33,7 @@ impl Point {
     }
 
     /// The squared chord to another point: 0 for the same point, 4 for the opposite one.
+    #[inline]
     pub(crate) fn chord(self, other: Self) -> Chord {
         let squares = self.0.iter().zip(other.0).map(|(mine, theirs)| (mine - theirs) * (mine - theirs));
         Chord(squares.sum())

@@ -45,6 +45,8 @@ const FIRST_ADDRESS: u16 = {
 pub struct Selection {
     entries: Vec<u16>,
     addresses: Vec<Address>,
+    /// Whether all answers are there in their own order.
+    is_whole: bool,
 }
 
 impl Default for Selection {
@@ -56,7 +58,11 @@ impl Default for Selection {
 impl Selection {
     /// An empty selection with room for [`MAX_ANSWERS`] entries.
     pub fn new() -> Self {
-        Self { entries: Vec::with_capacity(MAX_ANSWERS), addresses: Vec::with_capacity(MAX_ANSWERS) }
+        Self {
+            entries: Vec::with_capacity(MAX_ANSWERS),
+            addresses: Vec::with_capacity(MAX_ANSWERS),
+            is_whole: false,
+        }
     }
 
     /// Starts anew with the first `count` answers in their own order; never more than [`MAX_ANSWERS`].
@@ -66,6 +72,7 @@ impl Selection {
         self.addresses.clear();
         self.entries.clear();
         self.entries.extend(0..end);
+        self.is_whole = true;
     }
 
     /// The entries in order, as a trace names them.
@@ -112,18 +119,28 @@ impl Selection {
     /// Keeps the first `count` entries.
     #[inline]
     pub fn truncate(&mut self, count: usize) {
+        self.is_whole &= count >= self.entries.len();
         self.entries.truncate(count);
     }
 
     /// Keeps the entries for which `keep` holds, in order.
     #[inline]
     pub fn retain(&mut self, mut keep: impl FnMut(u16) -> bool) {
+        let before = self.entries.len();
         self.entries.retain(|entry| keep(*entry));
+        self.is_whole &= self.entries.len() == before;
+    }
+
+    /// Whether all answers are known to be there in their own order, and nothing else.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The entries, for reordering.
     #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u16] {
+        self.is_whole = false;
         &mut self.entries
     }
 
@@ -145,6 +162,7 @@ impl Selection {
             return None;
         }
         let entry = FIRST_ADDRESS + u16::try_from(self.addresses.len()).ok()?;
+        self.is_whole = false;
         self.addresses.push(Address { answer: answer.unwrap_or(NO_ANSWER), octets });
         self.entries.push(entry);
         Some(entry)
@@ -153,6 +171,7 @@ impl Selection {
     /// Adds an entry that was taken out before; nothing happens when there is no room.
     pub(crate) fn push(&mut self, entry: u16) {
         if self.entries.len() < MAX_ANSWERS {
+            self.is_whole = false;
             self.entries.push(entry);
         }
     }
@@ -165,15 +184,17 @@ impl Selection {
         for (position, entry) in (0u16..).zip(&self.entries) {
             scratch.keys.push(SortEntry { key: key(self.resolve(*entry)), position, entry: *entry });
         }
-        scratch.keys.sort_unstable();
+        scratch.keys.sort_unstable_by_key(SortEntry::rank);
         scratch.keys.dedup_by_key(|entry| entry.key);
         scratch.keys.sort_unstable_by_key(|entry| entry.position);
+        self.is_whole = false;
         self.entries.clear();
         self.entries.extend(scratch.keys.iter().map(|entry| entry.entry));
     }
 
     /// Exchanges the entries for those in a buffer of the same capacity.
     pub(crate) fn swap_entries(&mut self, buffer: &mut Vec<u16>) {
+        self.is_whole = false;
         std::mem::swap(&mut self.entries, buffer);
     }
 }

@@ -65,6 +65,12 @@ impl SubdivisionCode {
         Some(Self(code))
     }
 
+    /// The code as a number other than 0, for comparing.
+    pub fn number(self) -> u32 {
+        let [first, second, third] = self.0;
+        u32::from_be_bytes([0, first, second, third])
+    }
+
     /// The code in upper case, without padding.
     pub fn as_str(&self) -> &str {
         let length = self.0.iter().position(|&byte| byte == 0).unwrap_or(self.0.len());

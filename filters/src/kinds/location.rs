@@ -24,6 +24,42 @@ pub(super) const INPUTS: &[MetaKey] =
 pub(crate) struct Location {
     countries: ListColumn<CountryTag>,
     subdivisions: [ListColumn<SubdivisionTag>; 3],
+    /// The same for one pass, when nothing of it is live.
+    fixed: Option<FixedTags>,
+}
+
+/// The tags of all answers end to end.
+#[derive(Clone, Debug)]
+struct FixedTags {
+    /// Where the tags of each answer begin, and the end.
+    starts: Box<[u32]>,
+    tags: Box<[FixedTag]>,
+}
+
+/// A country or a subdivision that an answer serves.
+#[derive(Clone, Copy, Debug)]
+struct FixedTag {
+    code: PlaceCode,
+    /// Far out in space when there is none, so that every distance to it is infinite.
+    point: Point,
+}
+
+/// A country, or a subdivision of one, as one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PlaceCode(u64);
+
+impl PlaceCode {
+    /// No place has this code.
+    const NONE: PlaceCode = PlaceCode(u64::MAX);
+
+    fn country(country: CountryCode) -> Self {
+        Self((country.index() as u64) << 32)
+    }
+
+    /// Differs from every country, because codes of subdivisions are not zero.
+    fn subdivision(country: CountryCode, subdivision: SubdivisionCode) -> Self {
+        Self(Self::country(country).0 | u64::from(subdivision.number()))
+    }
 }
 
 /// Where the requester is, as far as countries go.
@@ -32,6 +68,8 @@ pub(super) struct Requester {
     country: CountryCode,
     subdivision: Option<SubdivisionCode>,
     point: Option<Point>,
+    country_code: PlaceCode,
+    subdivision_code: PlaceCode,
 }
 
 /// How close the requester is to the nearest of an answer's places.
@@ -56,7 +94,10 @@ impl Requester {
             Some(subdivision) => subdivision_point(country, subdivision),
             None => country_point(country),
         };
-        Some(Self { country, subdivision, point })
+        let country_code = PlaceCode::country(country);
+        let subdivision_code =
+            subdivision.map_or(PlaceCode::NONE, |subdivision| PlaceCode::subdivision(country, subdivision));
+        Some(Self { country, subdivision, point, country_code, subdivision_code })
     }
 
     fn chord(&self, point: Option<Point>) -> Chord {
@@ -70,18 +111,22 @@ impl Requester {
 impl Location {
     pub(super) fn compile(compiler: &mut Compiler<'_>) -> Result<Self, ChainError> {
         prepare_points();
-        Ok(Self {
-            countries: compiler.list(MetaKey::Country)?,
-            subdivisions: [
-                compiler.list(MetaKey::UsState)?,
-                compiler.list(MetaKey::CaProvince)?,
-                compiler.list(MetaKey::Subdivisions)?,
-            ],
-        })
+        let countries = compiler.list(MetaKey::Country)?;
+        let subdivisions = [
+            compiler.list(MetaKey::UsState)?,
+            compiler.list(MetaKey::CaProvince)?,
+            compiler.list(MetaKey::Subdivisions)?,
+        ];
+        let fixed = FixedTags::new(&countries, &subdivisions, compiler.answer_count());
+        Ok(Self { countries, subdivisions, fixed })
     }
 
     /// Whether an answer is tagged.
+    #[inline]
     pub(super) fn is_tagged<T: Trace>(&self, run: &mut Run<'_, '_, T>, answer: u16) -> bool {
+        if let Some(fixed) = &self.fixed {
+            return !fixed.of(answer).is_empty();
+        }
         run.list(&self.countries, answer).is_some()
             || self.subdivisions.iter().any(|column| run.list(column, answer).is_some())
     }
@@ -94,12 +139,16 @@ impl Location {
     }
 
     /// How close the requester is to an answer.
+    #[inline]
     pub(super) fn closeness<T: Trace>(
         &self,
         run: &mut Run<'_, '_, T>,
         answer: u16,
         requester: &Requester,
     ) -> Closeness {
+        if let Some(fixed) = &self.fixed {
+            return fixed.closeness(answer, requester);
+        }
         let mut nearest: Option<Chord> = None;
         let mut in_country = false;
         for column in &self.subdivisions {
@@ -130,5 +179,59 @@ impl Location {
         for column in &self.subdivisions {
             used.extend(run.used_list(column, answer));
         }
+    }
+}
+
+impl FixedTags {
+    /// `None` when some tags are live.
+    fn new(
+        countries: &ListColumn<CountryTag>,
+        subdivisions: &[ListColumn<SubdivisionTag>; 3],
+        answers: usize,
+    ) -> Option<Self> {
+        let (mut starts, mut tags) = (vec![0], Vec::new());
+        for answer in 0..answers {
+            for column in subdivisions {
+                for tag in column.literal(answer)? {
+                    tags.push(FixedTag {
+                        code: PlaceCode::subdivision(tag.country, tag.subdivision),
+                        point: tag.point.unwrap_or(Point::NOWHERE),
+                    });
+                }
+            }
+            for tag in countries.literal(answer)? {
+                let (code, point) = (PlaceCode::country(tag.country), tag.point.unwrap_or(Point::NOWHERE));
+                tags.push(FixedTag { code, point });
+            }
+            starts.push(u32::try_from(tags.len()).ok()?);
+        }
+        Some(Self { starts: starts.into(), tags: tags.into() })
+    }
+
+    /// The tags of an answer.
+    #[inline]
+    fn of(&self, answer: u16) -> &[FixedTag] {
+        let answer = usize::from(answer);
+        match self.starts.get(answer..answer + 2) {
+            Some(&[start, end]) => self.tags.get(start as usize..end as usize).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    #[inline]
+    fn closeness(&self, answer: u16, requester: &Requester) -> Closeness {
+        let tags = self.of(answer);
+        if tags.is_empty() {
+            return Closeness::Untagged;
+        }
+        let (mut in_country, mut nearest) = (false, Chord::UNKNOWN);
+        for tag in tags {
+            if tag.code == requester.subdivision_code {
+                return Closeness::InSubdivision;
+            }
+            in_country |= tag.code == requester.country_code;
+            nearest = nearest.min(requester.chord(Some(tag.point)));
+        }
+        if in_country { Closeness::InCountry } else { Closeness::Away(nearest) }
     }
 }

@@ -138,30 +138,4 @@ impl Filter {
     pub(crate) fn positions_that_matter(&self) -> usize {
         if let Filter::SelectFirstN(filter) = self { filter.count() } else { usize::MAX }
     }
-
-    /// Says how many of the first positions matter to what comes after the filter.
-    pub(crate) fn limit_positions(&mut self, needed: usize) {
-        match self {
-            Filter::Shuffle(filter) => filter.limit_positions(needed),
-            Filter::WeightedShuffle(filter) => filter.limit_positions(needed),
-            Filter::AdditionalMetadata(_)
-            | Filter::ByValue(_)
-            | Filter::GeofenceCountry(_)
-            | Filter::GeofenceRegional(_)
-            | Filter::GeotargetCountry(_)
-            | Filter::GeotargetLatlong(_)
-            | Filter::GeotargetRegional(_)
-            | Filter::Ipv4PrefixShuffle(_)
-            | Filter::NetfenceAsn(_)
-            | Filter::NetfencePrefix(_)
-            | Filter::ParseIpv4(_)
-            | Filter::SelectFirstN(_)
-            | Filter::SelectFirstRegion(_)
-            | Filter::ShedLoad(_)
-            | Filter::Sticky(_)
-            | Filter::StickyRegion(_)
-            | Filter::Up(_)
-            | Filter::WeightedSticky(_) => {}
-        }
-    }
 }

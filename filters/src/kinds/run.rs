@@ -7,12 +7,30 @@ use crate::meta::MetaValue;
 use crate::selection::{Entry, Selection};
 use crate::trace::{Reason, Trace, Used};
 
+/// Entries up to which plain insertion is the fastest way to sort.
+const MAX_INSERTIONS: usize = 20;
+
+/// Sorts by key; stable, so that equal keys stay as they are.
+fn insertion_sort(keys: &mut [SortEntry]) {
+    for end in 1..keys.len() {
+        let moving = keys[end];
+        let mut place = end;
+        while place > 0 && keys[place - 1].key > moving.key {
+            keys[place] = keys[place - 1];
+            place -= 1;
+        }
+        keys[place] = moving;
+    }
+}
+
 /// One step in the middle of a run.
 pub(crate) struct Run<'run, 'context, T> {
     pub(super) slots: &'run LiveSlots,
     pub(crate) context: &'run mut Context<'context>,
     pub(crate) selection: &'run mut Selection,
     pub(super) trace: &'run mut T,
+    /// How many of the first positions matter to the steps that follow.
+    pub(super) needed: usize,
 }
 
 impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
@@ -21,8 +39,9 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         context: &'run mut Context<'context>,
         selection: &'run mut Selection,
         trace: &'run mut T,
+        needed: usize,
     ) -> Self {
-        Self { slots, context, selection, trace }
+        Self { slots, context, selection, trace, needed }
     }
 
     /// The answer at a position of the selection: the one whose metadata counts there.
@@ -88,9 +107,29 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         self.keep_marked(Mark::Keep);
     }
 
-    /// Gives every position a sort key; equal keys keep their order.
+    /// Whether only the first position matters. A trace shows the whole order all the same.
+    #[inline]
+    fn needs_only_first(&self) -> bool {
+        !T::ENABLED && self.needed == 1 && !self.selection.is_empty()
+    }
+
+    /// Gives every position a sort key; equal keys keep their order. When only the first position matters, only
+    /// the entry that belongs there is kept.
+    #[inline]
     pub(crate) fn set_keys(&mut self, mut key: impl FnMut(&mut Self, u16) -> u64) {
         self.context.scratch.keys.clear();
+        if self.needs_only_first() {
+            let (mut best, mut least) = (0, u64::MAX);
+            for (position, index) in (0..self.selection.len()).zip(0u16..) {
+                let key = key(self, self.answer_at(position));
+                if key < least {
+                    (best, least) = (index, key);
+                }
+            }
+            let entry = self.selection.as_slice()[usize::from(best)];
+            self.context.scratch.keys.push(SortEntry { key: least, position: best, entry });
+            return;
+        }
         for (position, index) in (0..self.selection.len()).zip(0u16..) {
             let answer = self.answer_at(position);
             let (key, entry) = (key(self, answer), self.selection.as_slice()[position]);
@@ -105,9 +144,20 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
 
     /// Sorts the selection by its keys, ascending and stably. In place: the position breaks ties, so the
     /// unstable sort, which needs no memory, does.
+    #[inline]
     pub(crate) fn sort_by_keys(&mut self) {
+        if self.needs_only_first() {
+            if let Some(first) = self.context.scratch.keys.first() {
+                self.selection.as_mut_slice().swap(0, usize::from(first.position));
+            }
+            return;
+        }
         let keys = &mut self.context.scratch.keys;
-        keys.sort_unstable();
+        if keys.len() <= MAX_INSERTIONS {
+            insertion_sort(keys);
+        } else {
+            keys.sort_unstable_by_key(SortEntry::rank);
+        }
         for (place, sorted) in self.selection.as_mut_slice().iter_mut().zip(keys) {
             *place = sorted.entry;
         }

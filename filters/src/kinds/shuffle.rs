@@ -17,24 +17,17 @@ pub(crate) const TYPE: FilterType = FilterType {
     options: &[],
     record_types: &[],
     looks_at_client: false,
-    compile: |_, _| Ok(Filter::Shuffle(Shuffle { needed: usize::MAX })),
+    compile: |_, _| Ok(Filter::Shuffle(Shuffle)),
 };
 
 /// The compiled filter.
 #[derive(Clone, Debug)]
-pub(crate) struct Shuffle {
-    /// How many of the first positions matter to the next step.
-    needed: usize,
-}
+pub(crate) struct Shuffle;
 
 impl Shuffle {
-    pub(super) fn limit_positions(&mut self, needed: usize) {
-        self.needed = needed;
-    }
-
     pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
         run.explain(|_, _, _, _| Reason::Drawn);
-        shuffle(run.selection.as_mut_slice(), self.needed, run.context.entropy);
+        shuffle(run.selection.as_mut_slice(), run.needed, run.context.entropy);
     }
 }
 

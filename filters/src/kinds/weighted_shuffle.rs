@@ -11,7 +11,7 @@
 use super::shuffle::shuffle;
 use super::{Filter, Run};
 use crate::catalog::FilterType;
-use crate::column::NumberColumn;
+use crate::column::{NumberColumn, NumberPlace};
 use crate::context::{Entropy, draw_unit};
 use crate::meta::MetaKey;
 use crate::trace::{Reason, Trace};
@@ -28,10 +28,9 @@ pub(crate) const TYPE: FilterType = FilterType {
     record_types: &[],
     looks_at_client: false,
     compile: |compiler, _| {
-        Ok(Filter::WeightedShuffle(WeightedShuffle {
-            weight: compiler.number(MetaKey::Weight)?,
-            needed: usize::MAX,
-        }))
+        let weight = compiler.number(MetaKey::Weight)?;
+        let sums = sums(&weight);
+        Ok(Filter::WeightedShuffle(WeightedShuffle { weight, sums }))
     },
 };
 
@@ -43,15 +42,23 @@ const MAX_WALK: usize = 2048;
 #[derive(Clone, Debug)]
 pub(crate) struct WeightedShuffle {
     weight: NumberColumn,
-    /// How many of the first positions matter to the next step.
-    needed: usize,
+    /// The sum of the weights of all answers up to each; empty when one of them is live.
+    sums: Box<[f64]>,
+}
+
+/// Adds the weights up, if they are all known.
+fn sums(weight: &NumberColumn) -> Box<[f64]> {
+    let literal =
+        |place: &NumberPlace| place.as_literal().or((*place == NumberPlace::MISSING).then_some(0.0));
+    let mut sum = 0.0;
+    let sums = weight.places.iter().map(|place| {
+        sum += literal(place)?;
+        Some(sum)
+    });
+    sums.collect::<Option<_>>().unwrap_or_default()
 }
 
 impl WeightedShuffle {
-    pub(super) fn limit_positions(&mut self, needed: usize) {
-        self.needed = needed;
-    }
-
     pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
         run.explain(|run, _, answer, used| {
             used.extend(run.used_number(&self.weight, answer));
@@ -61,14 +68,33 @@ impl WeightedShuffle {
             }
         });
         if self.weight.places.is_empty() {
-            return shuffle(run.selection.as_mut_slice(), self.needed, run.context.entropy);
+            return shuffle(run.selection.as_mut_slice(), run.needed, run.context.entropy);
         }
-        let draws = self.needed.min(run.selection.len());
+        if run.needed == 1 && self.draw_of_all(run) {
+            return;
+        }
+        let draws = run.needed.min(run.selection.len());
         if draws.saturating_mul(run.selection.len()) <= MAX_WALK {
             self.walk(run, draws);
         } else {
             self.sort(run);
         }
+    }
+
+    /// Draws the first position when all answers are there in their own order and the sums of their weights are
+    /// known. False if that is not so, or no weight is positive.
+    fn draw_of_all<T: Trace>(&self, run: &mut Run<'_, '_, T>) -> bool {
+        let Some(total) = self.sums.last().copied().filter(|total| *total > 0.0) else { return false };
+        if !run.selection.is_whole() || self.sums.len() != run.selection.len() {
+            return false;
+        }
+        let point = draw_unit(run.context.entropy) * total;
+        let drawn = self.sums.partition_point(|sum| *sum <= point);
+        // Rounding can carry the point to the total; the last positive weight is where it was headed.
+        let drawn =
+            if drawn < self.sums.len() { drawn } else { self.sums.partition_point(|sum| *sum < total) };
+        run.selection.as_mut_slice().swap(0, drawn);
+        true
     }
 
     /// Draws the first `draws` positions by walking over the weights that are left.
