@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::kinds::testing::{GEO, NOWHERE, Outcome, Record, feed_id, pointer, run};
 use crate::limits::{MAX_ANSWERS, MAX_STEPS};
 use crate::{
-    AnswerId, AnswerInput, Chain, ChainInput, Client, Context, FilterStep, MetaKey, MetaTable, OnEmpty,
-    Reason, Recorder, Scratch, Selection, Trace, Used, filter_types, from_seed_u64,
+    AnswerId, AnswerInput, Chain, ChainInput, Client, Context, FilterStep, MetaKey, MetaTable, MetaValue,
+    OnEmpty, OptionKind, Reason, Recorder, Scratch, Selection, Trace, Used, filter_types, from_seed_u64,
 };
 
 fn error(record: &Record) -> String {
@@ -304,7 +304,11 @@ fn record() -> impl Strategy<Value = (Record, usize)> {
             let option = crate::FilterType::find(name).and_then(|filter| filter.options.first());
             let flags = option.filter(|option| option.kind.input_type() == "checkbox");
             let config = flags.map(|option| (option.name.to_owned(), json!(flag))).into_iter().collect();
-            let config = if name == "select_first_n" { json!({"N": 3}) } else { Value::Object(config) };
+            let config = if name == "select_first_n" {
+                json!({"N": if flag { 3 } else { 1 }})
+            } else {
+                Value::Object(config)
+            };
             record.step(name, &config)
         });
         (record, count)
@@ -400,6 +404,148 @@ proptest! {
             expected.clone_from(&step.after);
         }
         prop_assert_eq!(expected, plain.answers);
+    }
+}
+
+/// Remembers which values the filters used.
+#[derive(Default)]
+struct Values(Vec<(MetaKey, Option<MetaValue>)>);
+
+impl Trace for Values {
+    fn begin_step(&mut self, _: usize, _: &'static str, _: bool, _: Map<String, Value>, _: &[u16]) {}
+    fn answer(&mut self, _: u16, _: Reason, used: Vec<Used>) {
+        self.0.extend(used.into_iter().map(|used| (used.key, used.value)));
+    }
+    fn end_step(&mut self, _: &[u16]) {}
+}
+
+#[test]
+fn a_run_sees_one_value_of_each_live_key_however_fast_they_change() {
+    let meta = json!({"cost": pointer(1), "weight": pointer(1), "country": pointer(1)});
+    let names =
+        ["cost", "geotarget_country", "weighted_shuffle", "cost", "geofence_country", "weighted_shuffle"];
+    let metas = vec![meta; 4];
+    let record = names.iter().fold(Record::new(&metas).feed(1), |record, name| record.step(name, &json!({})));
+    let (chain, france) = (record.chain(), crate::kinds::testing::in_country("FR"));
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let mut changes_seen = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0u64.. {
+                if is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                record.push(1, MetaKey::Cost, &json!(round % 100));
+                record.push(1, MetaKey::Weight, &json!(1 + round % 7));
+                record.push(1, MetaKey::Country, &json!(if round % 2 == 0 { "FR" } else { "JP" }));
+            }
+        });
+        let (mut entropy, mut scratch, mut selection) = (from_seed_u64(1), Scratch::new(), Selection::new());
+        let mut last = None;
+        for _ in 0..2_000 {
+            selection.reset(4);
+            let mut values = Values::default();
+            let mut context = Context::new(Client::source(france), &GEO, &mut entropy, &mut scratch);
+            chain.run(&mut context, &mut selection, &mut values);
+            for key in [MetaKey::Cost, MetaKey::Weight, MetaKey::Country] {
+                let mut used = values.0.iter().filter(|(used, _)| *used == key).map(|(_, value)| value);
+                let first = used.next();
+                assert!(used.all(|value| Some(value) == first), "{key} had two values in one run");
+            }
+            // Four answers of one country and cost stay or go together.
+            assert!(selection.len() == 4 || selection.is_empty(), "{:?}", selection.as_slice());
+            let cost = values.0.first().cloned();
+            changes_seen += usize::from(cost != last);
+            last = cost;
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(changes_seen > 1, "the writer was not seen at all");
+}
+
+/// What a wrong value of an option may be, with what the message says is expected.
+fn wrong_values(kind: OptionKind) -> (Vec<Value>, String) {
+    let common = vec![
+        json!(null),
+        json!([]),
+        json!([1]),
+        json!({}),
+        json!({"feed": "x"}),
+        json!(""),
+        json!("é"),
+        json!(-1),
+    ];
+    let more = match kind {
+        OptionKind::Flag => vec![json!(2), json!("yes"), json!("2"), json!(0.5), json!("on")],
+        OptionKind::Count { low, high } => vec![
+            json!(u64::from(high) + 1),
+            json!(low.saturating_sub(1)),
+            json!(format!("{}", u64::from(high) + 1)),
+            json!(1.5),
+            json!(true),
+            json!("one"),
+            json!(1e300),
+            json!("NaN"),
+        ],
+        OptionKind::Word(_) => vec![json!(1), json!(true), json!("nonsense"), json!("a".repeat(10_000))],
+    };
+    (common.into_iter().chain(more).collect(), kind.to_string())
+}
+
+#[test]
+fn every_wrong_option_of_every_filter_is_refused_with_its_place_and_what_is_allowed() {
+    let mut options = 0;
+    for filter in filter_types() {
+        for key in ["", "n", "Config", "eliminate ", "sticky-by-network"] {
+            let message = step_error(filter.name, &json!({ key: true }));
+            let start = format!(
+                "filters[1].config: unknown key {} of filter {}; allowed are ",
+                json!(key),
+                filter.name
+            );
+            assert!(message.starts_with(&start), "{message}");
+            let known = filter.options.iter().all(|option| message[start.len()..].contains(option.name));
+            assert!(known, "{message}");
+        }
+        for option in filter.options {
+            options += 1;
+            let (wrong, expected) = wrong_values(option.kind);
+            for value in wrong {
+                let message = step_error(filter.name, &json!({ option.name: value }));
+                let place = format!("filters[1].config.{}: ", option.name);
+                assert!(message.starts_with(&place), "{} {value}: {message}", filter.name);
+                assert!(message.ends_with(&format!("is not allowed; expected {expected}")), "{message}");
+                assert!(message.chars().count() < 300, "{message}");
+            }
+            let without = Record::new(&[json!({})]).step(filter.name, &json!({})).compile();
+            match option.default {
+                Some(_) => assert!(without.is_ok(), "{} {}", filter.name, option.name),
+                None => assert_eq!(
+                    without.unwrap_err().to_string(),
+                    format!("filters[0].config.{}: missing; expected {expected}", option.name)
+                ),
+            }
+        }
+    }
+    assert_eq!(options, 13, "the catalog has another number of options now");
+}
+
+#[test]
+fn every_metadata_key_that_a_filter_lists_is_read_by_it() {
+    // A pointer to no feed is found where a filter lays out a column of the key, and nowhere else.
+    for filter in filter_types() {
+        for key in MetaKey::ALL {
+            let metrics = match filter.name {
+                "shed_load" => vec![json!("loadavg"), json!("connections"), json!("requests")],
+                _ => vec![Value::Null],
+            };
+            let reads = metrics.into_iter().any(|metric| {
+                let config = if metric.is_null() { json!({}) } else { json!({"metric": metric}) };
+                let record = Record::new(&[json!({ key.name(): pointer(1) })]).step(filter.name, &config);
+                record.compile().is_err()
+            });
+            assert_eq!(reads, filter.inputs.contains(key), "{} {key}", filter.name);
+        }
     }
 }
 

@@ -83,6 +83,31 @@ fn a_live_country_moves_the_answer_at_once() {
     assert_eq!(record.order(in_country("JP")), [0, 1]);
 }
 
+#[test]
+fn live_places_count_exactly_like_written_ones() {
+    let places = [json!("US"), json!(["DE", "FR"]), json!("JP"), json!(["CA", "BR", "AQ"])];
+    let metas: Vec<_> = places.iter().map(|place| json!({"country": place})).collect();
+    let others = [json!({"us_state": ["NY", "CA"]}), json!({"subdivisions": {"CA": ["QC"]}}), json!({})];
+    let pointers = (1u8..5).map(|feed| json!({"country": pointer(feed)}));
+    let live: Vec<_> = pointers.chain(others.iter().cloned()).collect();
+    let written: Vec<_> = metas.into_iter().chain(others).collect();
+    for filter in ["geotarget_country", "geofence_country"] {
+        let written = Record::new(&written).step(filter, &json!({}));
+        let live = (1u8..5).fold(Record::new(&live), Record::feed).step(filter, &json!({}));
+        for (feed, place) in (1u8..5).zip(&places) {
+            live.push(feed, MetaKey::Country, place);
+        }
+        let requesters = ["US", "DE", "JP", "BR", "NZ", "CA"]
+            .map(in_country)
+            .into_iter()
+            .chain([NOWHERE, in_subdivision("US", "NY")]);
+        for requester in requesters {
+            let expected = written.run(Client::source(requester), 1);
+            assert_eq!(live.run(Client::source(requester), 1), expected, "{filter} {requester}");
+        }
+    }
+}
+
 fn georegions(names: &[&str]) -> Record {
     let metas: Vec<_> =
         names.iter().map(|name| json!({"georegion": name.split('+').collect::<Vec<_>>()})).collect();
