@@ -180,7 +180,12 @@ fn metrics_writer(dns: &Arc<RunningServer>) -> MetricsWriter {
 fn bind_dns(config: &Config, service: &Service, geo: &GeoHandle) -> Result<Server> {
     let DnsAddresses { addresses, chosen } = &config.dns;
     let bind = |listen: Vec<SocketAddr>| {
-        let settings = ServerConfig { listen, workers: config.workers, ..ServerConfig::default() };
+        let settings = ServerConfig {
+            listen,
+            workers: config.workers,
+            policy: config.replies.policy(),
+            ..ServerConfig::default()
+        };
         Server::bind(settings, service.snapshot().clone(), geo.clone())
     };
     match bind(addresses.clone()) {

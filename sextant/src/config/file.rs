@@ -94,6 +94,13 @@ mod tests {
             geoip_asn,
             nameservers,
             hostmaster,
+            cookies,
+            cookie_secret,
+            cookie_secret_other,
+            nsid,
+            version_bind,
+            id_server,
+            any,
             log,
             demo,
             accept_loss,
@@ -105,6 +112,9 @@ mod tests {
         assert!(admin_key.is_some() && workers.is_some() && geoip_city.is_some() && geoip_asn.is_some());
         assert_eq!(nameservers, Some(default.nameservers));
         assert_eq!(hostmaster, Some(default.hostmaster));
+        assert_eq!((cookies, any), (Some(default.replies.cookies), Some(default.replies.any)));
+        assert!(cookie_secret.is_some() && cookie_secret_other.is_some() && nsid.is_some());
+        assert!(version_bind.is_some() && id_server.is_some());
         assert_eq!(log, Some(default.log));
         assert_eq!((demo, accept_loss), (Some(default.demo), Some(default.accept_loss)));
     }

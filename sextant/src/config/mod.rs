@@ -5,12 +5,16 @@
 
 mod args;
 mod file;
+mod replies;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 pub use args::{Arguments, Command, parse};
 pub use file::FileError;
+pub use replies::{CookieMode, Replies};
 use serde::Deserialize;
+use server::edns::{cookie::Secret, nsid::Nsid};
+use server::policy::{AnyPolicy, ServerText};
 
 /// The options as one layer gives them: `None` leaves the layer below in force.
 ///
@@ -56,6 +60,45 @@ pub struct Settings {
     #[arg(long, env = "SEXTANT_HOSTMASTER", value_name = "MAILBOX")]
     pub hostmaster: Option<String>,
 
+    /// DNS cookies (RFC 7873): off, on, or require, which lets clients that have cookies prove their address
+    /// before they get an answer over UDP (default: on)
+    #[arg(long, env = "SEXTANT_COOKIES", value_name = "MODE")]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub cookies: Option<CookieMode>,
+
+    /// Secret that server cookies are made with, 32 hexadecimal digits; servers behind one address need the
+    /// same (default: a new one with each start)
+    #[arg(long, env = "SEXTANT_COOKIE_SECRET", value_name = "HEX", hide_env_values = true)]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub cookie_secret: Option<Secret>,
+
+    /// Secret whose server cookies are taken as well while one replaces the other (RFC 9018, 5): first the
+    /// next one, then the last one
+    #[arg(long, env = "SEXTANT_COOKIE_SECRET_OTHER", value_name = "HEX", hide_env_values = true)]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub cookie_secret_other: Option<Secret>,
+
+    /// Identifier sent to clients that ask which server answered (NSID, RFC 5001): a text, or 0x and
+    /// hexadecimal digits (default: none)
+    #[arg(long, env = "SEXTANT_NSID", value_name = "TEXT")]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub nsid: Option<Nsid>,
+
+    /// Answer to version.bind and version.server, class CH (default: refused)
+    #[arg(long, env = "SEXTANT_VERSION_BIND", value_name = "TEXT")]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub version_bind: Option<ServerText>,
+
+    /// Answer to id.server and hostname.bind, class CH (default: refused)
+    #[arg(long, env = "SEXTANT_ID_SERVER", value_name = "TEXT")]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub id_server: Option<ServerText>,
+
+    /// What a query of type ANY gets (RFC 8482): one RRset, hinfo (a made-up record), or all (default: one)
+    #[arg(long, env = "SEXTANT_ANY", value_name = "POLICY")]
+    #[serde(default, deserialize_with = "replies::from_text")]
+    pub any: Option<AnyPolicy>,
+
     /// How much to log: error, warn, info, debug, trace, or a filter such as server=debug
     /// (default: info)
     #[arg(long, env = "SEXTANT_LOG", value_name = "LEVEL")]
@@ -83,6 +126,13 @@ impl Settings {
             geoip_asn: self.geoip_asn.or(below.geoip_asn),
             nameservers: self.nameservers.or(below.nameservers),
             hostmaster: self.hostmaster.or(below.hostmaster),
+            cookies: self.cookies.or(below.cookies),
+            cookie_secret: self.cookie_secret.or(below.cookie_secret),
+            cookie_secret_other: self.cookie_secret_other.or(below.cookie_secret_other),
+            nsid: self.nsid.or(below.nsid),
+            version_bind: self.version_bind.or(below.version_bind),
+            id_server: self.id_server.or(below.id_server),
+            any: self.any.or(below.any),
             log: self.log.or(below.log),
             demo: self.demo.or(below.demo),
             accept_loss: self.accept_loss.or(below.accept_loss),
@@ -121,6 +171,8 @@ pub struct Config {
     pub nameservers: Vec<String>,
     /// SOA mailbox of new zones.
     pub hostmaster: String,
+    /// What replies say beside the data of zones.
+    pub replies: Replies,
     /// Log filter.
     pub log: String,
     /// Whether to load the demo zone.
@@ -147,6 +199,7 @@ impl Default for Config {
             geoip_asn: None,
             nameservers: vec!["ns1.sextant.internal".into(), "ns2.sextant.internal".into()],
             hostmaster: "hostmaster@sextant.internal".into(),
+            replies: Replies::default(),
             log: "info".into(),
             demo: false,
             accept_loss: false,
@@ -182,6 +235,15 @@ impl Config {
                 .filter(|names| !names.is_empty())
                 .unwrap_or(default.nameservers),
             hostmaster: settings.hostmaster.unwrap_or(default.hostmaster),
+            replies: Replies {
+                cookies: settings.cookies.unwrap_or_default(),
+                cookie_secret: settings.cookie_secret,
+                cookie_secret_other: settings.cookie_secret_other,
+                nsid: settings.nsid,
+                version_bind: settings.version_bind,
+                id_server: settings.id_server,
+                any: settings.any.unwrap_or_default(),
+            },
             log: settings.log.unwrap_or(default.log),
             demo: settings.demo.unwrap_or(default.demo),
             accept_loss: settings.accept_loss.unwrap_or(default.accept_loss),
