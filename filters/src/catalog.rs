@@ -145,6 +145,48 @@ mod tests {
         assert!(restricted.map(|filter| filter.name).eq(["ipv4_prefix_shuffle", "parse_ipv4"]));
     }
 
+    /// What the catalog of the API says: name, tier, inputs, options with type and default, record types.
+    const CATALOG: [&str; 21] = [
+        "additional_metadata 2 [additional_metadata]",
+        "cost 2 [cost] eliminate:checkbox=0",
+        "geofence_country 3 [country us_state ca_province subdivisions] remove_no_location:checkbox=1",
+        "geofence_regional 3 [georegion] remove_no_georegion:checkbox=1",
+        "geotarget_country 3 [country us_state ca_province subdivisions]",
+        "geotarget_latlong 3 [latitude longitude]",
+        "geotarget_regional 3 [georegion]",
+        "ipv4_prefix_shuffle 3 [ip_prefixes] N:number=1 A",
+        "netfence_asn 3 [asn] remove_no_asn:checkbox=1",
+        "netfence_prefix 3 [ip_prefixes] remove_no_ip_prefixes:checkbox=1",
+        "parse_ipv4 3 [] separator:text=- A",
+        "priority 2 [priority] eliminate:checkbox=1",
+        "select_first_n 2 [] N:number=1",
+        "select_first_region 2 []",
+        "shed_load 3 [low_watermark high_watermark loadavg connections requests] metric:text=loadavg!",
+        "shuffle 2 []",
+        "sticky 2 [] sticky_by_network:checkbox=0",
+        "sticky_region 2 [] sticky_by_network:checkbox=0",
+        "up 2 [up]",
+        "weighted_shuffle 2 [weight]",
+        "weighted_sticky 2 [weight] sticky_by_network:checkbox=0",
+    ];
+
+    #[test]
+    fn the_catalog_says_what_the_api_documents() {
+        let option = |option: &OptionType| {
+            let required = if option.required { "!" } else { "" };
+            let default = option.default.map(|default| format!("={default}")).unwrap_or_default();
+            format!(" {}:{}{default}{required}", option.name, option.kind.input_type())
+        };
+        for (filter, expected) in filter_types().iter().zip(CATALOG) {
+            let inputs: Vec<_> = filter.inputs.iter().map(|key| key.name()).collect();
+            let options: String = filter.options.iter().map(option).collect();
+            let types = if filter.record_types == [1] { " A" } else { "" };
+            let line = format!("{} {} [{}]{options}{types}", filter.name, filter.tier, inputs.join(" "));
+            assert_eq!(line, expected);
+        }
+        assert_eq!(filter_types().len(), CATALOG.len());
+    }
+
     #[test]
     fn names_and_aliases_are_told_apart() {
         let names = || filter_types().iter().flat_map(|filter| filter.aliases.iter().chain([&filter.name]));

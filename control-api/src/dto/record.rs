@@ -19,6 +19,9 @@ use crate::service::{RecordPath, UseKind, feed_uses};
 /// Filters in one chain. Real chains have up to ten.
 const MAX_FILTERS: usize = 64;
 
+/// The keys of a step of a chain. Clients send no others, so one that is not known is a mistake.
+const FILTER_KEYS: [&str; 3] = ["filter", "config", "disabled"];
+
 /// Fields that belong to a record but not to DNS; they are kept as sent.
 const KEPT: [&str; 2] = ["tags", "blocked_tags"];
 
@@ -250,6 +253,13 @@ fn parse_filters(filters: &[Value]) -> Result<Vec<FilterStep>, ApiError> {
         let Value::Object(step) = step else {
             return Err(ApiError::invalid_field(&place, step, "of type object"));
         };
+        if let Some(key) = step.keys().find(|key| !FILTER_KEYS.contains(&key.as_str())) {
+            let key = Value::from(key.chars().take(80).collect::<String>());
+            return Err(ApiError::bad_request(format!(
+                "Input validation failed ({place}: unknown key {key}; allowed are {})",
+                FILTER_KEYS.join(", ")
+            )));
+        }
         Ok(FilterStep {
             filter: fields::required_string(step, "filter").map_err(within)?.to_owned(),
             config: fields::object_or_null(step, "config").map_err(within)?.unwrap_or_default(),

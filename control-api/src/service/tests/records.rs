@@ -114,6 +114,22 @@ fn records_that_cannot_be_are_refused_and_leave_no_trace() {
         ),
         (
             at("x.example.com", "A"),
+            json!({"answers": [], "filters": [{"filter": "up"}, {"filter": "up", "conf": {}}]}),
+            "filters[1]: unknown key \"conf\"; allowed are filter, config, disabled",
+        ),
+        (
+            at("x.example.com", "A"),
+            json!({"answers": [], "on_empty": "any"}),
+            "for field '<obj>.on_empty' is not one of nodata, all, previous",
+        ),
+        (at("x.example.com", "A"), json!({"answers": [], "on_empty": 1}), "<obj>.on_empty"),
+        (
+            at("x.example.com", "AAAA"),
+            json!({"answers": [], "filters": [{"filter": "parse_ipv4"}]}),
+            "filters[0]: filter parse_ipv4 is not allowed for this record type",
+        ),
+        (
+            at("x.example.com", "A"),
             json!({"answers": [{"answer": ["192.0.2.1"], "meta": {"wait": 1}}]}),
             "wait",
         ),
@@ -129,6 +145,24 @@ fn records_that_cannot_be_are_refused_and_leave_no_trace() {
     }
     assert_eq!(fixture.service.revision(), revision);
     assert_eq!(fixture.dns("x.example.com", "A"), Found::NoName);
+}
+
+#[test]
+fn what_goes_out_when_nothing_is_left_is_kept_until_it_is_changed() {
+    let fixture = Fixture::with_zone();
+    let body = json!({
+        "answers": [{"answer": ["192.0.2.1"], "meta": {"asn": [1]}}, {"answer": ["192.0.2.2"], "meta": {"asn": [2]}}],
+        "filters": [{"filter": "netfence_asn", "config": {}}],
+        "on_empty": "previous",
+    });
+    let old = fixture.create(www(), body).unwrap();
+    assert_eq!(old.on_empty, filters::OnEmpty::Previous);
+    let same = fixture.update(www(), json!({"ttl": 7})).unwrap();
+    assert_eq!(same.on_empty, filters::OnEmpty::Previous);
+    assert_eq!(crate::dto::record::record_resource(&same)["on_empty"], "previous");
+    let default = fixture.update(www(), json!({"on_empty": null})).unwrap();
+    assert_eq!(default.on_empty, filters::OnEmpty::Nodata);
+    assert_eq!(crate::dto::record::record_resource(&default).get("on_empty"), None);
 }
 
 #[test]
@@ -223,6 +257,7 @@ fn links_of_records_that_cannot_be_are_refused() {
         (json!({"link": "a.test", "answers": ["192.0.2.1"]}), "link"),
         (json!({"link": "a.test", "filters": [{"filter": "up"}]}), "link"),
         (json!({"link": "www.example.com"}), "linked to itself"),
+        (json!({"link": "a.test", "on_empty": "all"}), "link"),
         (json!({"link": "a..b"}), "<obj>.link"),
         (json!({"link": null}), "<obj>.answers"),
     ] {
