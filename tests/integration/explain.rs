@@ -54,8 +54,8 @@ impl InProcess {
         value
     }
 
-    /// The answer section of a first reply to `question`, and the scope of its client subnet option.
-    fn resolve(&self, question: &Question, source: IpAddr, seed: u64) -> (Vec<(u32, String)>, Option<u8>) {
+    /// A first reply to `question`.
+    fn resolve(&self, question: &Question, source: IpAddr, seed: u64) -> Message {
         let mut responder = Responder::new(self.service.snapshot(), &self.geo, 1232, seed);
         let mut out = vec![0; 65_535];
         let from = Peer { address: SocketAddr::new(source, 53), transport: Transport::Tcp };
@@ -63,10 +63,13 @@ impl InProcess {
         else {
             panic!("no reply to {question:?}");
         };
-        let message = Message::from_vec(&out[..octets]).unwrap();
-        let answers = message.answers.iter().map(|record| (record.ttl, record.data.to_string())).collect();
-        (answers, subnet_scope(&message))
+        Message::from_vec(&out[..octets]).unwrap()
     }
+}
+
+/// TTL and data of the answers of a reply.
+fn sent_answers(message: &Message) -> Vec<(u32, String)> {
+    message.answers.iter().map(|record| (record.ttl, record.data.to_string())).collect()
 }
 
 fn subnet_scope(message: &Message) -> Option<u8> {
@@ -122,6 +125,7 @@ impl Draws {
             ("ip_prefixes", json!([self.pick(&["193.0.0.0/16", "8.8.8.0/25", "2001:4860::/32"])])),
             ("latitude", json!(self.below(90))),
             ("longitude", json!(self.below(180))),
+            ("additional_metadata", json!([{"a": "b"}])),
             ("loadavg", json!(self.below(100))),
             ("low_watermark", json!(low)),
             ("high_watermark", json!(low + 50)),
@@ -130,7 +134,7 @@ impl Draws {
         (0..count).map(|_| self.pick(&choices).clone()).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    fn step(&mut self) -> Value {
+    fn step(&mut self, rtype: &str) -> Value {
         let flag = self.often();
         let (filter, config) = self
             .pick(&[
@@ -152,13 +156,19 @@ impl Draws {
                 ("netfence_prefix", json!({"remove_no_ip_prefixes": flag})),
                 ("select_first_n", json!({"N": 3})),
                 ("select_first_region", json!({})),
+                ("ipv4_prefix_shuffle", json!({"N": 2})),
+                ("parse_ipv4", json!({})),
+                ("additional_metadata", json!({})),
             ])
             .clone();
+        if rtype != "A" && ["ipv4_prefix_shuffle", "parse_ipv4"].contains(&filter) {
+            return self.step(rtype);
+        }
         json!({"filter": filter, "config": config, "disabled": self.below(8) == 0})
     }
 
     /// A record of random answers, metadata and steps; equal answers among them.
-    fn record(&mut self, answers: &[String], feeds: &[Value]) -> Value {
+    fn record(&mut self, rtype: &str, answers: &[String], feeds: &[Value]) -> Value {
         let answer = |draws: &mut Self| {
             let mut answer = json!({"answer": [draws.pick(answers)], "meta": draws.meta(feeds)});
             if draws.often() {
@@ -168,7 +178,7 @@ impl Draws {
         };
         let count = 1 + self.below(12);
         let answers: Vec<Value> = (0..count).map(|_| answer(self)).collect();
-        let steps: Vec<Value> = (0..self.below(6)).map(|_| self.step()).collect();
+        let steps: Vec<Value> = (0..self.below(6)).map(|_| self.step(rtype)).collect();
         json!({
             "ttl": 1 + self.below(1000),
             "answers": answers,
@@ -214,12 +224,17 @@ fn an_explanation_says_what_goes_out_for_any_chain_client_and_seed() {
     let mut draws = Draws(filters::from_seed_u64(20_260));
     let addresses: Vec<String> = (1..=8).map(|n| format!("192.0.2.{n}")).collect();
     let targets: Vec<String> = (0..RECORDS / 2).map(|n| format!("n{n}.x.test")).collect();
-    let mut emptied = 0;
+    let (mut emptied, mut described) = (0, 0);
     for number in 0..RECORDS {
         let (rtype, answers) = if number < RECORDS / 2 { ("A", &addresses) } else { ("CNAME", &targets) };
-        let record = draws.record(answers, &feeds);
-        let name = format!("n{number}.x.test");
-        world.call(Method::PUT, &format!("/v1/zones/x.test/{name}/{rtype}"), &record);
+        let record = draws.record(rtype, answers, &feeds);
+        let mut name = format!("n{number}.x.test");
+        // Some records are wildcards, asked for by a name with an address in it.
+        let owner = if number % 5 == 0 { format!("*.w{name}") } else { name.clone() };
+        world.call(Method::PUT, &format!("/v1/zones/x.test/{owner}/{rtype}"), &record);
+        if number % 5 == 0 {
+            name = format!("192-0-2-77.w{name}");
+        }
         for _ in 0..ASKED {
             let (source, seed) = (draws.client(), draws.0.random_range(0..u64::from(u32::MAX)));
             let mut question = Question::new(&name, RecordType::A);
@@ -232,15 +247,23 @@ fn an_explanation_says_what_goes_out_for_any_chain_client_and_seed() {
                 path.push_str(&format!("&ecs={prefix}"));
             }
             let told = world.call(Method::GET, &path, &Value::Null);
-            let (answers, scope) = world.resolve(&question, source, seed);
+            let reply = world.resolve(&question, source, seed);
+            let (answers, scope) = (sent_answers(&reply), subnet_scope(&reply));
             assert_eq!(told_answers(&told), answers, "{path}\n{record}\n{told}");
             if let Some(scope) = scope {
                 assert_eq!(told["scope"], scope, "{path}\n{record}\n{told}");
             }
+            let owners = told["additional"].as_array().into_iter().flatten().map(|text| {
+                assert_eq!(text["rdata"], "\"a=b\"");
+                format!("{}.", text["domain"].as_str().unwrap())
+            });
+            assert!(owners.eq(reply.additionals.iter().map(|text| text.name.to_string())), "{path}\n{told}");
+            described += reply.additionals.len();
             emptied += usize::from(answers.is_empty());
         }
     }
     assert!((1..RECORDS * ASKED / 2).contains(&emptied), "{emptied} empty answers: the chains are no test");
+    assert!(described > 0, "no TXT records: the chains are no test");
     world.service.shutdown();
 }
 
@@ -268,9 +291,7 @@ fn the_running_server_explains_what_it_answers() {
             let told = world.server.api().get(&path).unwrap();
             assert_eq!(told.status, 200, "{told:?}");
             let reply = world.server.ask_for(name, RecordType::A, subnet).unwrap();
-            let sent: Vec<_> =
-                reply.message.answers.iter().map(|one| (one.ttl, one.data.to_string())).collect();
-            assert_eq!(told_answers(&told.body), sent, "{name} {subnet}");
+            assert_eq!(told_answers(&told.body), sent_answers(&reply.message), "{name} {subnet}");
             assert_eq!(reply.scope().map(Value::from).as_ref(), Some(&told.body["scope"]), "{name} {subnet}");
         }
     }

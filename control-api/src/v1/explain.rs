@@ -19,8 +19,8 @@ use zones::{Asker, Name, QueryName, RecordDoc, RecordType, RrsetBody, Snapshot, 
 
 use self::answers::{Shown, add_made, shown};
 use self::document::{
-    AnswerView, ClientView, Explanation, RecordView, RestoredView, SourceView, disabled_steps, restored,
-    steps,
+    AnswerView, ClientView, Explanation, RecordView, RestoredView, SourceView, TextView, disabled_steps,
+    restored, steps,
 };
 use self::lookup::{Found, Role, find, find_anywhere, next_name};
 use super::zones::{Reply, zone_of_path};
@@ -148,7 +148,11 @@ impl<'a> Explainer<'a> {
     /// Explains the record asked for, and those that aliases lead to.
     fn explain(&mut self, subject: &Subject) -> Result<Explanation, ApiError> {
         let found = find(self.snapshot, &subject.zone, &subject.name, subject.rtype)?;
-        let (first, mut target) = self.explain_one(subject, &found)?;
+        self.workspace.begin_query();
+        let (mut first, mut target) = self.explain_one(subject, &found)?;
+        if found.role != Role::Referral {
+            first.additional = self.texts(&first.domain);
+        }
         let mut chain = vec![first];
         let mut visited = HashSet::from([subject.name.to_name()]);
         while let Some(name) = target.take()
@@ -193,11 +197,26 @@ impl<'a> Explainer<'a> {
             steps,
             restored,
             final_answers: out.into_iter().map(AnswerView::from).collect(),
+            additional: Vec::new(),
             ttl: found.rrset.ttl,
             scope,
             next: None,
         };
         Ok((explanation, target))
+    }
+
+    /// The TXT records that the last choice adds: their owners are made of the positions of the answers that they
+    /// are about, counted from 1.
+    fn texts(&mut self, domain: &str) -> Vec<TextView> {
+        if !self.workspace.keep_texts() {
+            return Vec::new();
+        }
+        let view = |(position, rdata): (u16, &[u8])| TextView {
+            domain: format!("{}.{domain}", u32::from(position) + 1),
+            rtype: RecordType::TXT,
+            rdata: answers::text_of(RecordType::TXT, rdata),
+        };
+        self.workspace.texts().map(view).collect()
     }
 
     /// Decides about one record; adds the addresses that its chain makes to the answers.

@@ -76,6 +76,13 @@ fn print(told: &Value, is_first: bool, text: &mut String) {
     for (number, step) in (1..).zip(array(&told["steps"])) {
         print_step(number, step, text);
     }
+    if let Some(restored) = told.get("restored") {
+        let _ = writeln!(
+            text,
+            "the steps left nothing: on_empty {} puts answers back",
+            plain(&restored["on_empty"])
+        );
+    }
     let answers: Vec<String> = array(&told["final"]).iter().map(|answer| plain(&answer["rdata"])).collect();
     let kind = plain(&told["record"]["type"]);
     match answers.as_slice() {
@@ -86,6 +93,10 @@ fn print(told: &Value, is_first: bool, text: &mut String) {
                 let _ = writeln!(text, "{title:6}  {kind} {answer}");
             }
         }
+    }
+    for record in array(&told["additional"]) {
+        let [domain, rtype, rdata] = ["domain", "type", "rdata"].map(|key| plain(&record[key]));
+        let _ = writeln!(text, "adds    {domain} {rtype} {rdata}");
     }
     let _ = writeln!(text, "ttl     {} s", told["ttl"]);
     let _ = writeln!(text, "scope   /{}", told["scope"]);

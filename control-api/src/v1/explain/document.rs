@@ -31,6 +31,9 @@ pub(crate) struct Explanation {
     /// What goes out, in order.
     #[serde(rename = "final")]
     pub(crate) final_answers: Vec<AnswerView>,
+    /// The TXT records that the chain adds to the reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) additional: Vec<TextView>,
     /// In seconds.
     pub(crate) ttl: u32,
     /// How many leading bits of the client's address matter, here and behind aliases: the scope of a reply to
@@ -89,6 +92,15 @@ impl From<&Shown> for AnswerView {
     fn from(shown: &Shown) -> Self {
         Self { id: shown.id, answer: shown.answer.clone(), rdata: shown.rdata.clone() }
     }
+}
+
+/// One TXT record about an answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct TextView {
+    pub(crate) domain: String,
+    #[serde(rename = "type")]
+    pub(crate) rtype: RecordType,
+    pub(crate) rdata: String,
 }
 
 /// One step of the chain.
