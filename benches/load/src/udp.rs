@@ -29,14 +29,14 @@ const SOCKETS: usize = 16;
 /// Queries under way on a socket. In all they fit the default receive buffer of a server's socket, which
 /// holds some 230 small datagrams.
 const WINDOW: usize = 12;
-/// A socket is given queries when so many slots are free: batches stay large and the server's queue is never empty.
-const REFILL: usize = WINDOW / 2;
+/// Looks into a socket before giving its free slots queries although others still wait.
+const LOOKS: usize = 50;
+/// Spins between two looks; about two microseconds.
+const PAUSE: usize = 50;
 /// After this a query counts as lost. Any server that answers at all does so in a fraction of it.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Octets that hold any reply.
 const REPLY_OCTETS: usize = 1232;
-/// Rounds over all sockets between looks for lost queries.
-const ROUNDS_PER_LOOK: u32 = 64;
 
 /// What a round of load saw.
 #[derive(Clone, Debug, Default)]
@@ -161,22 +161,33 @@ impl<'a> Generator<'a> {
         self.outcome = Outcome::default();
         let begun = Instant::now();
         let mut now = begun;
-        for round in 1u32.. {
+        while now - begun < time {
             for index in 0..self.lanes.len() {
-                self.receive(index, None)?;
-                if WINDOW - self.lanes[index].waiting >= REFILL {
-                    self.fill(index, now)?;
-                }
+                self.take_turn(index, now)?;
             }
             now = Instant::now();
-            if round.is_multiple_of(ROUNDS_PER_LOOK) {
-                self.expire(now);
-            }
-            if now - begun >= time {
-                break;
-            }
+            self.expire(now);
         }
         Ok(self.finish(begun))
+    }
+
+    /// Waits until all that a lane asked is answered, then asks again.
+    ///
+    /// The other lanes keep the server busy meanwhile. Looking into a socket takes its cache lines away from
+    /// the server, which then pays for fetching them back, so there are pauses between looks.
+    fn take_turn(&mut self, index: usize, now: Instant) -> Result<()> {
+        for _ in 0..LOOKS {
+            if self.lanes[index].waiting > 0 {
+                self.receive(index, None)?;
+            }
+            if self.lanes[index].waiting == 0 {
+                break;
+            }
+            for _ in 0..PAUSE {
+                std::hint::spin_loop();
+            }
+        }
+        self.fill(index, now)
     }
 
     /// Asks `rate` times a second for `time`, each query at its own moment whatever became of those before.
