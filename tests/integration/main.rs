@@ -10,6 +10,7 @@ mod feeds;
 mod import;
 mod lookup;
 mod steering;
+mod while_changing;
 mod zones;
 
 use serde_json::{Value, json};
