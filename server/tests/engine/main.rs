@@ -14,6 +14,7 @@ mod packets;
 mod probes;
 mod referrals;
 mod steered;
+mod streams;
 mod support;
 mod transports;
 mod truncation;

@@ -28,7 +28,7 @@ fn start(listen: &str, tcp: TcpLimits) -> RunningServer {
     Server::bind(config, zones().into_cell(), geo()).unwrap().start().unwrap()
 }
 
-fn udp_client(server: SocketAddr) -> UdpSocket {
+pub(super) fn udp_client(server: SocketAddr) -> UdpSocket {
     let local = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let socket = UdpSocket::bind(local).unwrap();
     socket.connect(server).unwrap();
@@ -36,18 +36,18 @@ fn udp_client(server: SocketAddr) -> UdpSocket {
     socket
 }
 
-fn tcp_client(server: SocketAddr) -> TcpStream {
+pub(super) fn tcp_client(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
-fn framed(message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u16).to_be_bytes()[..], message].concat()
 }
 
-fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut prefix = [0; 2];
     stream.read_exact(&mut prefix)?;
     let mut message = vec![0; usize::from(u16::from_be_bytes(prefix))];
@@ -56,8 +56,11 @@ fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 }
 
 /// Whether the server has closed: the end of the stream, or a reset.
-fn is_closed(stream: &mut TcpStream) -> bool {
-    matches!(stream.read(&mut [0]), Ok(0)) || stream.take_error().is_ok()
+pub(super) fn is_closed(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
 }
 
 #[test]
