@@ -160,34 +160,55 @@ impl<'a> ReplyBuilder<'a> {
     /// [`Full`] when it does not fit; what was written of it must then be taken back with
     /// [`ReplyBuilder::go_back`].
     pub fn record(&mut self, section: Section, head: RecordHead<'_>, rdata: &[u8]) -> Result<(), Full> {
-        self.record_of_parts(section, head, Layout::of(head.record_type), rdata)
-    }
-
-    fn record_of_parts(
-        &mut self,
-        section: Section,
-        head: RecordHead<'_>,
-        layout: Layout,
-        rdata: &[u8],
-    ) -> Result<(), Full> {
         let count = self.counts[section as usize].checked_add(1).ok_or(Full)?;
-        self.owner(head.owner)?;
-        let [t0, t1] = head.record_type.to_be_bytes();
-        let [c0, c1] = class::IN.to_be_bytes();
-        let [s0, s1, s2, s3] = head.ttl_s.to_be_bytes();
-        if layout.names == 0 {
-            let [l0, l1] = u16::try_from(rdata.len()).map_err(|_| Full)?.to_be_bytes();
-            self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, l0, l1])?;
-            self.octets(rdata)?;
-        } else {
-            self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, 0, 0])?;
-            let data_at = self.length;
-            self.compressed_rdata(layout, rdata)?;
-            let length = u16::try_from(self.length - data_at).map_err(|_| Full)?;
-            self.patch(data_at - 2, length);
+        let layout = Layout::of(head.record_type);
+        match head.owner {
+            Owner::Question(offset) if layout.names == 0 && self.is_label_of_question(offset) => {
+                self.plain_record(HEADER_OCTETS + offset, head, rdata)?;
+            }
+            _ => self.record_with_names(head, layout, rdata)?,
         }
         self.counts[section as usize] = count;
         Ok(())
+    }
+
+    /// Writes a record with a pointer as its owner and data without names: by far the most frequent kind.
+    #[inline]
+    fn plain_record(&mut self, owner_at: usize, head: RecordHead<'_>, rdata: &[u8]) -> Result<(), Full> {
+        const HEAD_OCTETS: usize = 12;
+        let end = self.length + HEAD_OCTETS + rdata.len();
+        let [l0, l1] = u16::try_from(rdata.len()).map_err(|_| Full)?.to_be_bytes();
+        if end > self.limit {
+            return Err(Full);
+        }
+        let space = self.out.get_mut(self.length..end).ok_or(Full)?;
+        let (fixed, data) = space.split_first_chunk_mut::<HEAD_OCTETS>().ok_or(Full)?;
+        let [p0, p1] = (POINTER | owner_at as u16).to_be_bytes();
+        let [t0, t1] = head.record_type.to_be_bytes();
+        let [c0, c1] = class::IN.to_be_bytes();
+        let [s0, s1, s2, s3] = head.ttl_s.to_be_bytes();
+        *fixed = [p0, p1, t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
+        data.copy_from_slice(rdata);
+        self.length = end;
+        Ok(())
+    }
+
+    fn record_with_names(&mut self, head: RecordHead<'_>, layout: Layout, rdata: &[u8]) -> Result<(), Full> {
+        self.owner(head.owner)?;
+        self.fixed(head.record_type, head.ttl_s)?;
+        let data_at = self.length;
+        self.compressed_rdata(layout, rdata)?;
+        let length = u16::try_from(self.length - data_at).map_err(|_| Full)?;
+        self.patch(data_at - 2, length);
+        Ok(())
+    }
+
+    /// Writes type, class, TTL, and room for the length of the data.
+    fn fixed(&mut self, record_type: u16, ttl_s: u32) -> Result<(), Full> {
+        let [t0, t1] = record_type.to_be_bytes();
+        let [c0, c1] = class::IN.to_be_bytes();
+        let [s0, s1, s2, s3] = ttl_s.to_be_bytes();
+        self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, 0, 0])
     }
 
     fn compressed_rdata(&mut self, layout: Layout, rdata: &[u8]) -> Result<(), Full> {
@@ -212,11 +233,8 @@ impl<'a> ReplyBuilder<'a> {
     /// # Errors
     /// As [`ReplyBuilder::record`].
     pub fn denial(&mut self, apex_offset: usize, soa: &SoaView<'_>) -> Result<(), Full> {
-        let [t0, t1] = RecordType::SOA.0.to_be_bytes();
-        let [c0, c1] = class::IN.to_be_bytes();
-        let [s0, s1, s2, s3] = soa.negative_ttl.to_be_bytes();
         self.owner(Owner::Question(apex_offset))?;
-        self.octets(&[t0, t1, c0, c1, s0, s1, s2, s3, 0, 0])?;
+        self.fixed(RecordType::SOA.0, soa.negative_ttl)?;
         let data_at = self.length;
         let rest = self.compressed_name(soa.names.primary_master, soa.rdata, apex_offset, data_at)?;
         let numbers = self.compressed_name(soa.names.hostmaster, rest, apex_offset, data_at)?;
@@ -246,15 +264,20 @@ impl<'a> ReplyBuilder<'a> {
         rdata.get(usize::from(name.octets)..).ok_or(Full)
     }
 
+    /// Whether a label of the question's name, and not its root, is at an offset.
+    #[inline]
+    fn is_label_of_question(&self, offset: usize) -> bool {
+        HEADER_OCTETS + offset + 1 < self.question.name_end
+    }
+
     fn owner(&mut self, owner: Owner<'_>) -> Result<(), Full> {
         match owner {
             Owner::Question(offset) => {
-                let at = HEADER_OCTETS + offset;
-                if at + 1 >= self.question.name_end {
+                if !self.is_label_of_question(offset) {
                     return self.octets(&[0]);
                 }
                 // The question's name ends within the first 267 octets: any pointer reaches it.
-                self.octets(&(POINTER | at as u16).to_be_bytes())
+                self.octets(&(POINTER | (HEADER_OCTETS + offset) as u16).to_be_bytes())
             }
             Owner::Spelled(name) => self.name(name),
         }
@@ -281,6 +304,7 @@ impl<'a> ReplyBuilder<'a> {
         Ok(())
     }
 
+    #[inline]
     fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {
         let end = self.length + octets.len();
         if end > self.limit {
@@ -333,8 +357,9 @@ impl<'a> ReplyBuilder<'a> {
         }
         let [answers, authorities, additionals] = self.counts;
         let words = [id, flags | (code & 0xf), self.question.count, answers, authorities, additionals];
-        for (index, word) in words.into_iter().enumerate() {
-            self.patch(2 * index, word);
+        if let Some(header) = self.out.first_chunk_mut::<HEADER_OCTETS>() {
+            let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = words.map(u16::to_be_bytes);
+            *header = [a, b, c, d, e, f, g, h, i, j, k, l];
         }
         self.length
     }

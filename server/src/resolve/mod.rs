@@ -102,6 +102,7 @@ enum Take {
 /// Making and ending.
 impl<'a> Resolution<'a> {
     /// Starts a reply that has its question already.
+    #[inline]
     pub fn new(
         snapshot: &'a Snapshot,
         record_type: RecordType,
@@ -283,8 +284,10 @@ impl<'a> Resolution<'a> {
     fn deny(&mut self, current: Current<'_>, found: &ZoneMatch<'a>) -> Result<Step<'a>, Full> {
         let soa = found.zone.soa();
         let owner = current.owner(found.apex_label);
-        let is_usual =
-            current.is_question && !found.is_linked && soa.names.fit(current.name, found.apex_label);
+        // A linked zone shows its target's SOA record, whose names have another apex.
+        let is_usual = current.is_question
+            && current.name.suffix(found.apex_label) == found.zone.apex_name_wire()
+            && soa.names.fit(current.name, found.apex_label);
         if is_usual && self.reply.has_only_question() {
             self.reply.denial(current.name.offset(found.apex_label), &soa)?;
         } else {

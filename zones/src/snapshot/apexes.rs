@@ -104,15 +104,13 @@ impl Default for Apexes {
     }
 }
 
-/// The zone that answers for a name.
+/// The zone that answers for a name. It is of two words, so that it is handed over in registers.
 #[derive(Clone, Copy)]
 pub struct ZoneMatch<'a> {
     /// The zone; for a linked zone this is its target.
     pub zone: &'a Zone,
     /// The label of the name at which the apex begins. The apex's own name is the suffix from there.
     pub apex_label: usize,
-    /// Whether the zone is another one's target: its own apex is not a suffix of the name.
-    pub is_linked: bool,
 }
 
 /// Reading.
@@ -134,24 +132,28 @@ impl Apexes {
     #[inline]
     pub(crate) fn enclosing<'a>(&'a self, name: &QueryName, rtype: RecordType) -> Option<ZoneMatch<'a>> {
         let keys = keys();
+        let labels = name.labels();
         let mut found = None;
-        let mut depths = self.depths;
-        let mut label = name.labels();
         let mut hash = keys.origin;
-        loop {
-            if depths & 1 != 0
-                && let Some(zone) = self.shards.of(hash).find(hash, name.suffix(label))
-            {
-                found = Some(ZoneMatch { zone, apex_label: label, is_linked: false });
+        let mut depth = 0;
+        let mut depths = self.depths & (u128::MAX >> (MAX_LABELS - labels));
+        while depths != 0 {
+            let next = depths.trailing_zeros() as usize;
+            depths &= depths - 1;
+            while depth < next {
+                depth += 1;
+                hash = keys.join(hash, name.label_hash(labels - depth));
             }
-            depths >>= 1;
-            let is_parent_enough = label == 1 && rtype == RecordType::DS && found.is_some();
-            if label == 0 || depths == 0 || is_parent_enough {
-                return found;
+            let label = labels - depth;
+            let is_parent_enough = label == 0 && rtype == RecordType::DS && found.is_some();
+            if is_parent_enough {
+                break;
             }
-            label -= 1;
-            hash = keys.join(hash, name.label_hash(label));
+            if let Some(zone) = self.shards.of(hash).find(hash, name.suffix(label)) {
+                found = Some(ZoneMatch { zone, apex_label: label });
+            }
         }
+        found
     }
 
     /// Reads the slots where the search for the zone of a name starts. The hashes are those of the name's labels.
@@ -194,14 +196,19 @@ impl Apexes {
     /// that is not served, or whose target does not exist.
     #[inline]
     pub(crate) fn target<'a>(&'a self, zone: &'a Zone) -> Option<&'a Zone> {
-        if !zone.is_served() {
-            return None;
+        match zone.link() {
+            _ if !zone.is_served() => None,
+            None => Some(zone),
+            Some(target) => self.linked(target),
         }
-        let mut zone = zone;
-        for _ in 0..MAX_LINKS {
+    }
+
+    fn linked<'a>(&'a self, mut target: &'a Name) -> Option<&'a Zone> {
+        for _ in 1..MAX_LINKS {
+            let zone = self.get(target)?;
             match zone.link() {
                 None => return Some(zone),
-                Some(target) => zone = self.get(target)?,
+                Some(next) => target = next,
             }
         }
         None

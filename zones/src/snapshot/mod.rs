@@ -80,7 +80,7 @@ impl Snapshot {
     pub fn find_zone<'a>(&'a self, name: &QueryName, rtype: RecordType) -> Option<ZoneMatch<'a>> {
         let found = self.apexes.enclosing(name, rtype)?;
         let zone = self.apexes.target(found.zone)?;
-        Some(ZoneMatch { zone, is_linked: found.zone.link().is_some(), ..found })
+        Some(ZoneMatch { zone, ..found })
     }
 
     /// The zone with an apex; a linked zone is shown as such.

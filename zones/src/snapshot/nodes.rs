@@ -195,6 +195,12 @@ impl<'a> Node<'a> {
         StoredRrsets::new(&self.octets[start..], self.side)
     }
 
+    /// Reads the last octet; the first ones were read to find the node.
+    #[inline]
+    pub(crate) fn touch(&self) -> u32 {
+        u32::from(self.octets[self.octets.len() - 1])
+    }
+
     /// The RRset of a type.
     #[inline]
     pub fn rrset(&self, rtype: RecordType) -> Option<Rrset<'a>> {
@@ -392,10 +398,10 @@ impl Shard {
         }
     }
 
-    /// Reads the front of the node that probably has a hash, and its last octet.
+    /// The node that probably has a hash.
     #[inline]
-    pub(crate) fn touch_node(&self, hash: u64) -> u32 {
-        self.find(hash, |_| true).map_or(0, |node| u32::from(node.octets[node.octets.len() - 1]))
+    pub(crate) fn find_likely(&self, hash: u64) -> Option<Node<'_>> {
+        self.find(hash, |_| true)
     }
 
     #[inline]

@@ -205,11 +205,16 @@ fn take_label(wire: &mut [u8; BUFFER_OCTETS], keys: &Keys, source: &[u8], start:
 /// Eight octets of a packet, filled up with zeros where it ends: a label may claim to go on beyond that.
 #[inline]
 fn load(source: &[u8], at: usize) -> u64 {
-    let rest = source.get(at..).unwrap_or(&[]);
-    match rest.first_chunk() {
+    match source.get(at..at + 8).and_then(|octets| octets.first_chunk()) {
         Some(octets) => u64::from_le_bytes(*octets),
-        None => rest.iter().rev().fold(0, |chunk, &octet| (chunk << 8) | u64::from(octet)),
+        None => load_last(source, at),
     }
+}
+
+#[cold]
+fn load_last(source: &[u8], at: usize) -> u64 {
+    let rest = source.get(at..).unwrap_or(&[]);
+    rest.iter().rev().fold(0, |chunk, &octet| (chunk << 8) | u64::from(octet))
 }
 
 /// Turns `A-Z` into `a-z` in eight octets at a time, without branches.

@@ -30,7 +30,8 @@ impl<S: Clone + Default> Default for Shards<S> {
 /// The shard of a hash among `length` shards.
 #[inline]
 pub(crate) fn address(hash: u64, length: usize) -> usize {
-    let mask = length.next_power_of_two() - 1;
+    // One below the power of two at or above `length`, but for a single shard, where it does not matter.
+    let mask = usize::MAX >> ((length - 1) | 1).leading_zeros();
     let place = hash as usize & mask;
     if place < length { place } else { place & (mask >> 1) }
 }

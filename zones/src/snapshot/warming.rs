@@ -13,6 +13,7 @@ use super::Snapshot;
 use super::hash::keys;
 use super::nodes::Shard;
 use super::query_name::label_hashes;
+use super::zone::Zone;
 
 /// Names taken together: enough for all the reads that a processor core has under way at a time, and few
 /// enough that the lines of all of them stay in its nearest cache.
@@ -21,13 +22,26 @@ const GROUP: usize = 32;
 /// Labels of a name that is looked at; practically no question has more.
 const MAX_LABELS: usize = 8;
 
+/// Zones up to which what leads to them stays in the caches by itself.
+const FEW_ZONES: usize = 2048;
+
+/// Nodes up to which the tables of a zone stay there, too, unless there are many zones.
+const FEW_NODES: usize = 2048;
+
 /// One name on its way.
 #[derive(Clone, Copy, Default)]
 struct Step<'a> {
     labels: [u64; MAX_LABELS + 1],
     label_count: usize,
-    hash: u64,
+    zone: Option<(&'a Zone, usize)>,
     shard: Option<&'a Shard>,
+    hash: u64,
+}
+
+impl Step<'_> {
+    fn labels(&self) -> &[u64] {
+        &self.labels[..self.label_count]
+    }
 }
 
 impl Snapshot {
@@ -50,15 +64,27 @@ impl Snapshot {
 
     fn warm_group<'a>(&'a self, steps: &mut [Step<'a>]) {
         let mut sum = 0;
-        for step in steps.iter() {
-            sum ^= self.apexes.touch_slots(&step.labels[..step.label_count]);
+        let has_many_zones = self.apexes.len() > FEW_ZONES;
+        if has_many_zones {
+            for step in steps.iter() {
+                sum ^= self.apexes.touch_slots(step.labels());
+            }
         }
         for step in steps.iter_mut() {
-            let labels = &step.labels[..step.label_count];
+            step.zone = self.apexes.find_likely(step.labels());
+        }
+        if has_many_zones {
+            for (zone, _) in steps.iter().filter_map(|step| step.zone) {
+                sum ^= zone.touch();
+            }
+        }
+        for step in steps.iter_mut() {
             step.shard = None;
-            if let Some((zone, apex_label)) = self.apexes.find_likely(labels) {
+            if let Some((zone, apex_label)) = step.zone
+                && (has_many_zones || zone.node_count() > FEW_NODES)
+            {
                 let join = |hash, label: &u64| keys().join(hash, *label);
-                step.hash = labels[..apex_label].iter().rev().fold(keys().origin, join);
+                step.hash = step.labels()[..apex_label].iter().rev().fold(keys().origin, join);
                 step.shard = Some(zone.table.shard(step.hash));
             }
         }
@@ -66,7 +92,8 @@ impl Snapshot {
             sum ^= step.shard.map_or(0, |shard| shard.touch_slot(step.hash));
         }
         for step in steps.iter() {
-            sum ^= step.shard.map_or(0, |shard| shard.touch_node(step.hash));
+            let (Some((zone, _)), Some(shard)) = (step.zone, step.shard) else { continue };
+            sum ^= shard.find_likely(step.hash).map_or_else(|| zone.touch_soa(), |node| node.touch());
         }
         black_box(sum);
     }

@@ -114,6 +114,21 @@ impl Zone {
         SoaView { names, rdata, ttl: *ttl_s, negative_ttl: *negative_ttl_s, serial: *serial }
     }
 
+    /// Reads something of all that every look-up in this zone reads.
+    #[inline]
+    pub(super) fn touch(&self) -> u32 {
+        let has_special = self.tally.cuts | self.tally.dnames | self.tally.wildcards;
+        has_special as u32
+            ^ u32::from(self.is_served ^ self.link.is_some())
+            ^ u32::from(self.apex.as_wire()[0])
+    }
+
+    /// Reads something of what denials read.
+    #[inline]
+    pub(super) fn touch_soa(&self) -> u32 {
+        self.soa.serial ^ u32::from(self.soa.rdata[0])
+    }
+
     /// The node of the apex, which always exists.
     #[inline]
     pub fn apex_node(&self) -> Node<'_> {
