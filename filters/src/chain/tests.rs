@@ -293,26 +293,30 @@ fn steps() -> impl Strategy<Value = Vec<(&'static str, bool)>> {
 fn record() -> impl Strategy<Value = (Record, usize)> {
     let region = proptest::option::of(proptest::sample::select(vec!["a", "b", "c"]));
     let answers = proptest::collection::vec((metadata(), region), 1..7);
-    (answers, metadata(), metadata(), steps()).prop_map(|(answers, in_region, on_record, steps)| {
-        let count = answers.len();
-        let record = Record::default().feed(1).feed(2).region("a", &in_region).meta(&on_record);
-        let record = answers.iter().fold(record, |record, (meta, region)| record.answer(meta, *region));
-        record.push(1, MetaKey::Up, &json!(true));
-        record.push(1, MetaKey::Weight, &json!(3));
-        record.push(2, MetaKey::Country, &json!("DE"));
-        let record = steps.into_iter().fold(record, |record, (name, flag)| {
-            let option = crate::FilterType::find(name).and_then(|filter| filter.options.first());
-            let flags = option.filter(|option| option.kind.input_type() == "checkbox");
-            let config = flags.map(|option| (option.name.to_owned(), json!(flag))).into_iter().collect();
-            let config = if name == "select_first_n" {
-                json!({"N": if flag { 3 } else { 1 }})
-            } else {
-                Value::Object(config)
-            };
-            record.step(name, &config)
-        });
-        (record, count)
-    })
+    let rule = proptest::sample::select(OnEmpty::ALL.to_vec());
+    (answers, metadata(), metadata(), steps(), rule).prop_map(
+        |(answers, in_region, on_record, steps, rule)| {
+            let count = answers.len();
+            let record =
+                Record::default().feed(1).feed(2).region("a", &in_region).meta(&on_record).on_empty(rule);
+            let record = answers.iter().fold(record, |record, (meta, region)| record.answer(meta, *region));
+            record.push(1, MetaKey::Up, &json!(true));
+            record.push(1, MetaKey::Weight, &json!(3));
+            record.push(2, MetaKey::Country, &json!("DE"));
+            let record = steps.into_iter().fold(record, |record, (name, flag)| {
+                let option = crate::FilterType::find(name).and_then(|filter| filter.options.first());
+                let flags = option.filter(|option| option.kind.input_type() == "checkbox");
+                let config = flags.map(|option| (option.name.to_owned(), json!(flag))).into_iter().collect();
+                let config = if name == "select_first_n" {
+                    json!({"N": if flag { 3 } else { 1 }})
+                } else {
+                    Value::Object(config)
+                };
+                record.step(name, &config)
+            });
+            (record, count)
+        },
+    )
 }
 
 fn address() -> impl Strategy<Value = IpAddr> {
@@ -402,6 +406,10 @@ proptest! {
             prop_assert_eq!(&step.before, &expected);
             prop_assert!(step.answers.iter().all(|answer| answer.reason.is_some()));
             expected.clone_from(&step.after);
+        }
+        if let Some(restored) = recorder.restored {
+            prop_assert!(expected.is_empty());
+            expected = restored.after;
         }
         prop_assert_eq!(expected, plain.answers);
     }
