@@ -3,7 +3,7 @@
 //! ```text
 //!  UDP worker (thread, recvmmsg/sendmmsg) ─┐
 //!                                          ├─▶ Responder::answer ──▶ Snapshot, GeoData
-//!  TCP worker (thread, tokio) ─────────────┘    octets in, octets out
+//!  TCP worker (thread, epoll) ─────────────┘    octets in, octets out
 //! ```
 //!
 //! [`Responder::answer`] is the whole of the engine: synchronous, without allocation, locks or panics.
@@ -28,6 +28,7 @@ mod sys;
 mod tcp;
 pub mod telemetry;
 mod udp;
+mod worker;
 
 pub use config::{ServerConfig, TcpLimits};
 pub use engine::{Disposition, DropReason, Peer, Responder, Transport};

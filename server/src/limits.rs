@@ -75,5 +75,15 @@ pub const PORT_ATTEMPTS: usize = 32;
 /// Descriptors of the process beside its TCP connections.
 pub const OTHER_DESCRIPTORS: u64 = 1024;
 
-/// How often a TCP worker lets go of replaced data.
+/// Sockets that a TCP worker learns about with one system call.
+pub const STREAM_EVENTS: usize = 256;
+
+/// How often connections are looked through for passed deadlines, per shortest deadline: a deadline is kept to
+/// an eighth, and with ten seconds the look at some thousands of connections costs nothing that matters.
+pub const SWEEPS_PER_DEADLINE: u32 = 8;
+
+/// Bound on that for very short deadlines.
+pub const SHORTEST_SWEEP_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How often a TCP worker lets go of replaced data, at least.
 pub const IDLE_REFRESH: Duration = Duration::from_millis(500);

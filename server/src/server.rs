@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use geoip_data::GeoHandle;
-use tokio::sync::watch;
+use mio::Waker;
 use zones::SnapshotCell;
 
 use crate::config::ServerConfig;
 use crate::engine::Responder;
 use crate::limits;
 use crate::sys::socket::{self, Turn};
-use crate::tcp::{Admission, TcpWorker};
+use crate::tcp::{self, Admission, TcpWorker};
 use crate::telemetry::counters::{CounterTotals, Counters};
 use crate::udp::UdpWorker;
 
@@ -48,8 +48,8 @@ pub struct RunningServer {
     addresses: Vec<SocketAddr>,
     counters: Vec<Arc<Counters>>,
     admission: Arc<Admission>,
-    stop_udp: Arc<AtomicBool>,
-    stop_tcp: watch::Sender<bool>,
+    stop: Arc<AtomicBool>,
+    tcp_wakers: Vec<Arc<Waker>>,
     udp_sockets: Vec<Arc<UdpSocket>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -81,21 +81,20 @@ impl Server {
     /// # Errors
     /// When a thread cannot be started; those already started are ended again.
     pub fn start(self) -> io::Result<RunningServer> {
-        let (stop_tcp, stop) = watch::channel(false);
         let mut running = RunningServer {
             addresses: self.local_addrs(),
             counters: Vec::new(),
             admission: Arc::new(Admission::new(self.config.tcp)),
-            stop_udp: Arc::new(AtomicBool::new(false)),
-            stop_tcp,
+            stop: Arc::default(),
+            tcp_wakers: Vec::new(),
             udp_sockets: Vec::new(),
             threads: Vec::new(),
         };
-        self.spawn_all(&mut running, &stop)?;
+        self.spawn_all(&mut running)?;
         Ok(running)
     }
 
-    fn spawn_all(self, running: &mut RunningServer, stop: &watch::Receiver<bool>) -> io::Result<()> {
+    fn spawn_all(self, running: &mut RunningServer) -> io::Result<()> {
         let udp_payload = self.config.bounded_udp_payload();
         let policy = Arc::new(self.config.policy);
         let mut listeners: Vec<Vec<TcpListener>> = Vec::new();
@@ -114,19 +113,12 @@ impl Server {
             let responder = Responder::new(&self.snapshot, &self.geo, udp_payload, rand::random())
                 .with_policy(Arc::clone(&policy))
                 .with_idle_timeout(self.config.tcp.idle);
-            running.counters.push(Arc::clone(responder.counters()));
-            let worker = TcpWorker {
-                listeners,
-                responder,
+            let shared = tcp::Shared {
                 admission: Arc::clone(&running.admission),
                 limits: self.config.tcp,
-                stop: stop.clone(),
+                stop: Arc::clone(&running.stop),
             };
-            running.spawn(format!("tcp-{index}"), move || {
-                if let Err(error) = worker.run() {
-                    tracing::error!(%error, "TCP worker ended");
-                }
-            })?;
+            running.spawn_tcp(format!("tcp-{index}"), listeners, responder, shared)?;
         }
         Ok(())
     }
@@ -184,7 +176,20 @@ impl RunningServer {
         let socket = Arc::new(socket);
         self.counters.push(Arc::clone(responder.counters()));
         self.udp_sockets.push(Arc::clone(&socket));
-        let worker = UdpWorker { socket, responder, stop: Arc::clone(&self.stop_udp) };
+        let worker = UdpWorker { socket, responder, stop: Arc::clone(&self.stop) };
+        self.spawn(name, move || worker.run())
+    }
+
+    fn spawn_tcp(
+        &mut self,
+        name: String,
+        listeners: Vec<TcpListener>,
+        responder: Responder,
+        shared: tcp::Shared,
+    ) -> io::Result<()> {
+        self.counters.push(Arc::clone(responder.counters()));
+        let worker = TcpWorker::new(listeners, responder, shared)?;
+        self.tcp_wakers.push(worker.waker());
         self.spawn(name, move || worker.run())
     }
 
@@ -196,9 +201,11 @@ impl RunningServer {
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
-        self.stop_udp.store(true, Ordering::Relaxed);
-        // No receiver means that no TCP worker runs.
-        let _ = self.stop_tcp.send(true);
+        self.stop.store(true, Ordering::Relaxed);
+        for waker in &self.tcp_wakers {
+            // Without it, the worker sees the flag at its next sweep.
+            let _ = waker.wake();
+        }
         for socket in &self.udp_sockets {
             socket::wake(socket);
         }

@@ -13,6 +13,7 @@ use crate::engine::{Disposition, Peer, Responder, Transport};
 use crate::limits;
 use crate::sys::batch::{Batch, Datagram, ReplySource};
 use crate::telemetry::counters::Counter;
+use crate::worker::survive;
 
 /// Pause after an error of the kernel, so that a lasting one does not burn a processor.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
@@ -95,28 +96,7 @@ fn answer_datagram(responder: &mut Responder, datagram: &Datagram<'_>, reply: &m
     }
 }
 
-/// Runs `work`; false if it panicked. What it works on must be whole again when it starts anew: a responder
-/// resets its buffers with each query.
-fn survive(work: impl FnOnce()) -> bool {
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    if outcome.is_err() {
-        tracing::error!("a UDP worker panicked and goes on");
-    }
-    outcome.is_ok()
-}
-
 /// The timeout that makes a worker look at its stop flag, or a signal.
 fn is_wake_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::survive;
-
-    #[test]
-    fn a_panic_is_survived_and_told() {
-        assert!(survive(|| {}));
-        assert!(!survive(|| std::panic::resume_unwind(Box::new("a bug"))));
-    }
 }

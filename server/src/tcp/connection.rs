@@ -12,19 +12,18 @@
 //! does not read, nothing more is read from it. Only what the socket did not take at once, and messages that
 //! are not whole yet, are kept in memory of the connection's own.
 
-use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
 
-use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use mio::net::TcpStream;
 
+use super::admission::Permit;
 use crate::config::TcpLimits;
 use crate::engine::{Disposition, Peer, Responder, Transport};
 use crate::limits;
-use crate::telemetry::counters::Counter;
+use crate::telemetry::counters::{Counter, Counters};
 
 const PREFIX_OCTETS: usize = 2;
 const LARGEST_FRAME: usize = PREFIX_OCTETS + limits::STREAM_MESSAGE_OCTETS;
@@ -54,7 +53,7 @@ impl End {
     }
 }
 
-/// What the connections of a worker take turns with. Borrowed between two awaits only.
+/// What the connections of a worker take turns with.
 pub struct Exchange {
     responder: Responder,
     input: Box<[u8]>,
@@ -73,38 +72,59 @@ impl Exchange {
     pub fn refresh(&mut self) {
         self.responder.refresh();
     }
+
+    /// See [`Responder::counters`].
+    pub fn counters(&self) -> &Arc<Counters> {
+        self.responder.counters()
+    }
 }
 
-/// How a turn with the [`Exchange`] went.
+/// What to do with a connection after its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// All whole messages are answered; more may come.
-    Done { answered: usize },
+pub enum Next {
+    /// Its socket will report itself.
+    Wait,
+    /// There may be more that the socket has reported already: another turn after those of others.
+    GoOn,
+}
+
+/// How far an exchange got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All that had arrived is answered.
+    Done,
+    /// More than one read takes may have arrived.
+    MayHaveMore,
     /// Whole messages are left because replies must be written first.
-    Blocked { answered: usize },
+    Blocked,
     /// The client has nothing more to say; all whole messages are answered.
     EndOfStream,
     /// Not to be continued.
     Broken,
 }
 
-/// Whether a turn starts with a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Socket,
-    Kept,
-}
-
-/// One connection.
+/// One connection, registered for the edges of both reading and writing.
 pub struct Connection {
+    /// Whether another turn is due although the socket will not report itself.
+    pub is_pending: bool,
     stream: TcpStream,
     peer: Peer,
-    exchange: Rc<RefCell<Exchange>>,
     limits: TcpLimits,
     /// Input not answered yet, at most one read and one partial message.
     kept: Vec<u8>,
     /// Output the socket did not take yet, at most one full output buffer.
     unsent: Vec<u8>,
+    /// How much of the unsent output is sent after all.
+    sent_octets: usize,
+    /// Whether what is kept has whole messages.
+    is_blocked: bool,
+    /// Whether the end of the stream is known to come after what has arrived.
+    ends: bool,
+    /// Why to close as soon as everything is written.
+    ending: Option<End>,
+    /// When a query must have come, or, if there is unsent output, when it must be gone.
+    deadline: Instant,
+    _permit: Permit,
 }
 
 impl Connection {
@@ -112,143 +132,147 @@ impl Connection {
     pub fn new(
         stream: TcpStream,
         address: SocketAddr,
-        exchange: Rc<RefCell<Exchange>>,
+        permit: Permit,
         limits: TcpLimits,
+        now: Instant,
     ) -> Self {
-        let peer = Peer { address, transport: Transport::Tcp };
-        Self { stream, peer, exchange, limits, kept: Vec::new(), unsent: Vec::new() }
-    }
-
-    /// Serves the connection to its end.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> End {
-        let mut idle_at = Instant::now() + self.limits.idle;
-        // Armed once and moved only when it fires: a timer that moves with each query costs more than the
-        // query.
-        let mut alarm = Box::pin(sleep_until(idle_at));
-        loop {
-            let is_stopping = tokio::select! {
-                biased;
-                _ = stop.wait_for(|&stop| stop) => true,
-                ready = self.stream.readable() => {
-                    if ready.is_err() {
-                        return End::Broken;
-                    }
-                    false
-                }
-                () = &mut alarm => {
-                    if Instant::now() >= idle_at {
-                        return End::Idle;
-                    }
-                    alarm.as_mut().reset(idle_at);
-                    continue;
-                }
-            };
-            match self.answer_arrived().await {
-                Ok(0) => {}
-                Ok(_) => idle_at = Instant::now() + self.limits.idle,
-                Err(end) => return end,
-            }
-            if is_stopping {
-                return End::Closed;
-            }
+        Self {
+            is_pending: false,
+            stream,
+            peer: Peer { address, transport: Transport::Tcp },
+            limits,
+            kept: Vec::new(),
+            unsent: Vec::new(),
+            sent_octets: 0,
+            is_blocked: false,
+            ends: false,
+            ending: None,
+            deadline: now + limits.idle,
+            _permit: permit,
         }
     }
 
-    /// Answers everything that has arrived, and returns how many messages that was.
-    async fn answer_arrived(&mut self) -> Result<usize, End> {
-        let mut source = Source::Socket;
-        let mut total = 0;
-        loop {
-            let turn = self.take_turn(source);
-            // Replies to what came before the end or the error still go out.
-            self.write_unsent().await?;
-            match turn {
-                Turn::Done { answered } => return Ok(total + answered),
-                Turn::Blocked { answered } => total += answered,
-                Turn::EndOfStream if self.kept.is_empty() => return Err(End::Closed),
-                Turn::EndOfStream | Turn::Broken => return Err(End::Broken),
-            }
-            source = Source::Kept;
-        }
+    /// Tells that the client has ended its side of the stream. The end is behind what has arrived, and its
+    /// socket will not report it again.
+    pub fn expect_end(&mut self) {
+        self.ends = true;
     }
 
-    async fn write_unsent(&mut self) -> Result<(), End> {
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        let (stream, unsent) = (&self.stream, &mut self.unsent);
-        let write_all = async {
-            let mut written = 0;
-            while let Some(rest @ [_, ..]) = unsent.get(written..) {
-                stream.writable().await?;
-                written += write_some(stream, rest)?;
+    /// Closes the connection as soon as everything is written.
+    pub fn finish(&mut self) {
+        self.ending.get_or_insert(End::Closed);
+    }
+
+    /// Why to close the connection at this time, if its deadline is over.
+    pub fn overdue(&self, now: Instant) -> Option<End> {
+        let is_slow = !self.unsent.is_empty();
+        (now >= self.deadline).then_some(if is_slow { End::Slow } else { End::Idle })
+    }
+
+    /// Goes on for as long as the socket takes output: writes what is left, or reads, answers and writes once.
+    ///
+    /// # Errors
+    /// Why the connection is to be closed.
+    pub fn advance(&mut self, exchange: &mut Exchange, now: Instant) -> Result<Next, End> {
+        if !self.unsent.is_empty() {
+            self.write_unsent()?;
+            if !self.unsent.is_empty() {
+                return Ok(Next::Wait);
             }
-            io::Result::Ok(())
+            self.deadline = now + self.limits.idle;
+        }
+        if let Some(end) = self.ending {
+            return Err(end);
+        }
+        let outcome = self.exchange(exchange, now);
+        self.is_blocked = outcome == Outcome::Blocked;
+        self.ending = match outcome {
+            Outcome::Done | Outcome::MayHaveMore | Outcome::Blocked => None,
+            Outcome::EndOfStream if self.kept.is_empty() => Some(End::Closed),
+            Outcome::EndOfStream | Outcome::Broken => Some(End::Broken),
         };
-        match timeout(self.limits.write, write_all).await {
-            Ok(Ok(())) => {
-                // Memory is for connections that are behind, and this one no longer is.
-                self.unsent = Vec::new();
-                Ok(())
-            }
-            Ok(Err(_)) => Err(End::Broken),
-            Err(_) => Err(End::Slow),
+        if !self.unsent.is_empty() {
+            // Replies to what came before the end or the error still go out.
+            self.deadline = now + self.limits.write;
+            return Ok(Next::Wait);
         }
+        match self.ending {
+            Some(end) => Err(end),
+            None if outcome == Outcome::Done => Ok(Next::Wait),
+            None => Ok(Next::GoOn),
+        }
+    }
+
+    fn write_unsent(&mut self) -> Result<(), End> {
+        let rest = self.unsent.get(self.sent_octets..).unwrap_or(&[]);
+        self.sent_octets += write_some(&self.stream, rest).map_err(|_| End::Broken)?;
+        if self.sent_octets >= self.unsent.len() {
+            // Memory is for connections that are behind, and this one no longer is.
+            self.unsent = Vec::new();
+            self.sent_octets = 0;
+        }
+        Ok(())
     }
 
     /// Reads once, answers whole messages, writes once.
-    fn take_turn(&mut self, source: Source) -> Turn {
-        let exchange = Rc::clone(&self.exchange);
-        let mut exchange = exchange.borrow_mut();
-        let Exchange { responder, input, output } = &mut *exchange;
-
+    fn exchange(&mut self, exchange: &mut Exchange, now: Instant) -> Outcome {
+        let Exchange { responder, input, output } = exchange;
         let kept = self.kept.len();
-        let Some((front, space)) = input.split_at_mut_checked(kept) else { return Turn::Broken };
+        let Some((front, space)) = input.split_at_mut_checked(kept) else { return Outcome::Broken };
         front.copy_from_slice(&self.kept);
-        let mut arrived = 0;
-        if source == Source::Socket {
-            match self.stream.try_read(space) {
-                Ok(0) => return Turn::EndOfStream,
-                Ok(count) => arrived = count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Done { answered: 0 },
-                Err(_) => return Turn::Broken,
-            }
+        let (mut arrived, mut outcome) = (0, Outcome::Done);
+        if !self.is_blocked {
+            arrived = match (&self.stream).read(space) {
+                Ok(0) => return Outcome::EndOfStream,
+                Ok(count) => count,
+                Err(error) if is_later(&error) => return Outcome::Done,
+                Err(_) => return Outcome::Broken,
+            };
+        }
+        // A read that leaves room has emptied the socket: what comes later is reported.
+        if self.is_blocked || self.ends || arrived == space.len() {
+            outcome = Outcome::MayHaveMore;
         }
         let messages = input.get(..kept + arrived).unwrap_or(&[]);
         let batch = answer_messages(responder, self.peer, messages, output);
+        if batch.answered > 0 {
+            self.deadline = now + self.limits.idle;
+        }
         keep(&mut self.kept, messages.get(batch.taken_octets..).unwrap_or(&[]));
         let replies = output.get(..batch.reply_octets).unwrap_or(&[]);
         match write_some(&self.stream, replies) {
             Ok(written) => self.unsent.extend_from_slice(replies.get(written..).unwrap_or(&[])),
-            Err(_) => return Turn::Broken,
+            Err(_) => return Outcome::Broken,
         }
-        batch.turn
+        batch.interruption.unwrap_or(outcome)
     }
 }
 
 /// What became of the messages of one turn.
 struct Answered {
+    answered: usize,
     taken_octets: usize,
     reply_octets: usize,
-    turn: Turn,
+    /// Why not all whole messages were answered.
+    interruption: Option<Outcome>,
 }
 
 /// Answers the whole messages in `messages` for as long as the largest reply fits into `output`.
 fn answer_messages(responder: &mut Responder, peer: Peer, messages: &[u8], output: &mut [u8]) -> Answered {
     let (mut taken_octets, mut reply_octets, mut answered) = (0, 0, 0);
-    let turn = loop {
+    let interruption = loop {
         let Some((message, frame_octets)) = messages.get(taken_octets..).and_then(first_message) else {
-            break Turn::Done { answered };
+            break None;
         };
         let Some((prefix, space)) = output
             .get_mut(reply_octets..)
             .filter(|space| space.len() >= LARGEST_FRAME)
             .and_then(<[u8]>::split_first_chunk_mut::<PREFIX_OCTETS>)
         else {
-            break Turn::Blocked { answered };
+            break Some(Outcome::Blocked);
         };
         let Disposition::Reply(length) = responder.answer(message, peer, space) else {
-            break Turn::Broken;
+            break Some(Outcome::Broken);
         };
         // A reply is no longer than a stream's largest message.
         *prefix = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
@@ -256,7 +280,7 @@ fn answer_messages(responder: &mut Responder, peer: Peer, messages: &[u8], outpu
         taken_octets += frame_octets;
         answered += 1;
     };
-    Answered { taken_octets, reply_octets, turn }
+    Answered { answered, taken_octets, reply_octets, interruption }
 }
 
 /// The first message behind its length prefix, if it is whole, and the octets of both.
@@ -277,15 +301,20 @@ fn keep(kept: &mut Vec<u8>, rest: &[u8]) {
 }
 
 /// Writes what the socket takes at once: possibly nothing.
-fn write_some(stream: &TcpStream, octets: &[u8]) -> io::Result<usize> {
+fn write_some(mut stream: &TcpStream, octets: &[u8]) -> io::Result<usize> {
     if octets.is_empty() {
         return Ok(0);
     }
-    match stream.try_write(octets) {
+    match stream.write(octets) {
         Ok(written) => Ok(written),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        Err(error) if is_later(&error) => Ok(0),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the socket has nothing, or takes nothing, at the moment.
+fn is_later(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 #[cfg(test)]
