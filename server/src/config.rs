@@ -11,8 +11,17 @@ use crate::policy::Policy;
 pub struct ServerConfig {
     /// Addresses to answer on, over UDP and TCP. Port 0 takes a port that is free for both.
     pub listen: Vec<SocketAddr>,
-    /// Threads for each address over UDP, and for TCP; 0 stands for the number of processors.
+    /// Threads for each address over UDP, and for TCP; 0 stands for the number of `processors`, or of those that
+    /// the process may use.
     pub workers: usize,
+    /// Processors to run the workers on: the first worker for UDP and for TCP on the first of these, and so on,
+    /// starting over when there are more workers than processors. Empty: wherever the kernel puts them, which
+    /// is right wherever something else runs on the machine; a pinned worker has to wait for whatever else is
+    /// put on its processor.
+    pub processors: Vec<usize>,
+    /// Receive buffer to ask the kernel for, for each UDP socket, in octets; without it
+    /// [`limits::UDP_RECEIVE_BUFFER`]. The kernel may grant less.
+    pub udp_receive_buffer: Option<usize>,
     /// Largest UDP reply in octets, between 512 and 4096; other values are moved there.
     pub udp_payload: u16,
     /// What replies say beside the data of zones.
@@ -39,6 +48,8 @@ impl Default for ServerConfig {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 5300))],
             workers: 0,
+            processors: Vec::new(),
+            udp_receive_buffer: None,
             udp_payload: limits::DEFAULT_UDP_PAYLOAD,
             policy: Policy::default(),
             tcp: TcpLimits::default(),
@@ -63,13 +74,32 @@ impl ServerConfig {
     /// The number of workers after the default is filled in.
     pub(crate) fn worker_count(&self) -> usize {
         match self.workers {
+            0 if !self.processors.is_empty() => self.processors.len(),
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             workers => workers,
         }
     }
 
+    /// Where the worker of a number runs, if that is settled.
+    pub(crate) fn processor_of(&self, worker: usize) -> Option<usize> {
+        self.processors.iter().copied().cycle().nth(worker)
+    }
+
     /// The UDP payload within its bounds.
     pub(crate) fn bounded_udp_payload(&self) -> u16 {
         self.udp_payload.clamp(limits::MINIMUM_UDP_PAYLOAD as u16, limits::MAXIMUM_UDP_PAYLOAD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_handed_out_in_turn() {
+        let config = ServerConfig { processors: vec![4, 6], ..ServerConfig::default() };
+        assert_eq!(config.worker_count(), 2);
+        assert_eq!([0, 1, 2].map(|worker| config.processor_of(worker)), [Some(4), Some(6), Some(4)]);
+        assert_eq!(ServerConfig::default().processor_of(1), None);
     }
 }

@@ -15,8 +15,9 @@ use crate::engine::Responder;
 use crate::limits;
 use crate::sys::socket::{self, Turn};
 use crate::tcp::{self, Admission, TcpWorker};
-use crate::telemetry::counters::{CounterTotals, Counters};
+use crate::telemetry::counters::{Counter, CounterTotals, Counters};
 use crate::udp::UdpWorker;
+use crate::worker;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ struct Endpoint {
     tcp: Vec<TcpListener>,
 }
 
+/// The name of a worker's thread, and its processor if that is settled.
+type Place = (String, Option<usize>);
+
 /// A server that answers, until it is dropped.
 pub struct RunningServer {
     addresses: Vec<SocketAddr>,
@@ -66,7 +70,9 @@ impl Server {
         let endpoints = config
             .listen
             .iter()
-            .map(|&address| Endpoint::bind(address, workers).map_err(|source| BindError { address, source }))
+            .map(|&address| {
+                Endpoint::bind(address, workers, &config).map_err(|source| BindError { address, source })
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { config, snapshot, geo, endpoints })
     }
@@ -79,7 +85,7 @@ impl Server {
     /// Starts the workers.
     ///
     /// # Errors
-    /// When a thread cannot be started; those already started are ended again.
+    /// When a thread cannot be started, or not on its processor; those already started are ended again.
     pub fn start(self) -> io::Result<RunningServer> {
         let mut running = RunningServer {
             addresses: self.local_addrs(),
@@ -96,13 +102,14 @@ impl Server {
 
     fn spawn_all(self, running: &mut RunningServer) -> io::Result<()> {
         let udp_payload = self.config.bounded_udp_payload();
-        let policy = Arc::new(self.config.policy);
+        let policy = Arc::new(self.config.policy.clone());
         let mut listeners: Vec<Vec<TcpListener>> = Vec::new();
         for endpoint in self.endpoints {
             for (index, udp) in endpoint.udp.into_iter().enumerate() {
                 let responder = Responder::new(&self.snapshot, &self.geo, udp_payload, rand::random())
                     .with_policy(Arc::clone(&policy));
-                running.spawn_udp(format!("udp-{index}"), udp, responder)?;
+                let place = (format!("udp-{index}"), self.config.processor_of(index));
+                running.spawn_udp(place, udp, responder)?;
             }
             listeners.resize_with(listeners.len().max(endpoint.tcp.len()), Vec::new);
             for (worker, listener) in listeners.iter_mut().zip(endpoint.tcp) {
@@ -118,17 +125,19 @@ impl Server {
                 limits: self.config.tcp,
                 stop: Arc::clone(&running.stop),
             };
-            running.spawn_tcp(format!("tcp-{index}"), listeners, responder, shared)?;
+            let place = (format!("tcp-{index}"), self.config.processor_of(index));
+            running.spawn_tcp(place, listeners, responder, shared)?;
         }
         Ok(())
     }
 }
 
 impl Endpoint {
-    fn bind(address: SocketAddr, workers: usize) -> io::Result<Self> {
+    fn bind(address: SocketAddr, workers: usize, config: &ServerConfig) -> io::Result<Self> {
+        let receive_octets = config.udp_receive_buffer.unwrap_or(limits::UDP_RECEIVE_BUFFER);
         let mut attempt = 1;
         let (first_udp, first_tcp) = loop {
-            let udp = socket::udp(address, Turn::First)?;
+            let udp = socket::udp(address, Turn::First, receive_octets)?;
             match socket::tcp(udp.local_addr()?, Turn::First) {
                 Ok(tcp) => break (udp, tcp),
                 // The free UDP port that the kernel chose may be taken for TCP.
@@ -143,9 +152,18 @@ impl Endpoint {
             }
         };
         let address = first_udp.local_addr()?;
+        let granted = socket::receive_buffer(&first_udp);
+        if granted < receive_octets && config.udp_receive_buffer.is_some() {
+            tracing::warn!(
+                %address,
+                wanted = receive_octets,
+                granted,
+                "the kernel gives a smaller receive buffer than configured; net.core.rmem_max limits it"
+            );
+        }
         let mut endpoint = Self { address, udp: vec![first_udp], tcp: vec![first_tcp] };
         for _ in 1..workers {
-            endpoint.udp.push(socket::udp(address, Turn::Further)?);
+            endpoint.udp.push(socket::udp(address, Turn::Further, receive_octets)?);
             endpoint.tcp.push(socket::tcp(address, Turn::Further)?);
         }
         Ok(endpoint)
@@ -160,7 +178,16 @@ impl RunningServer {
 
     /// What was counted so far, summed over all workers.
     pub fn counters(&self) -> CounterTotals {
-        CounterTotals::sum(&self.counters)
+        let mut totals = CounterTotals::sum(&self.counters);
+        for socket in &self.udp_sockets {
+            totals.add(Counter::UdpDropped, socket::dropped(socket).into());
+        }
+        totals
+    }
+
+    /// Octets of the smallest receive buffer of a UDP socket, as granted by the kernel.
+    pub fn udp_receive_buffer(&self) -> usize {
+        self.udp_sockets.iter().map(|socket| socket::receive_buffer(socket)).min().unwrap_or(0)
     }
 
     /// TCP connections that are open now.
@@ -172,17 +199,17 @@ impl RunningServer {
     /// same.
     pub fn shutdown(self) {}
 
-    fn spawn_udp(&mut self, name: String, socket: UdpSocket, responder: Responder) -> io::Result<()> {
+    fn spawn_udp(&mut self, place: Place, socket: UdpSocket, responder: Responder) -> io::Result<()> {
         let socket = Arc::new(socket);
         self.counters.push(Arc::clone(responder.counters()));
         self.udp_sockets.push(Arc::clone(&socket));
         let worker = UdpWorker { socket, responder, stop: Arc::clone(&self.stop) };
-        self.spawn(name, move || worker.run())
+        self.spawn(place, move || worker.run())
     }
 
     fn spawn_tcp(
         &mut self,
-        name: String,
+        place: Place,
         listeners: Vec<TcpListener>,
         responder: Responder,
         shared: tcp::Shared,
@@ -190,11 +217,11 @@ impl RunningServer {
         self.counters.push(Arc::clone(responder.counters()));
         let worker = TcpWorker::new(listeners, responder, shared)?;
         self.tcp_wakers.push(worker.waker());
-        self.spawn(name, move || worker.run())
+        self.spawn(place, move || worker.run())
     }
 
-    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        self.threads.push(std::thread::Builder::new().name(name).spawn(work)?);
+    fn spawn(&mut self, (name, processor): Place, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(worker::spawn(name, processor, work)?);
         Ok(())
     }
 }

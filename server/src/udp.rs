@@ -63,6 +63,9 @@ impl UdpWorker {
 
     fn answer(&mut self, batch: &mut Batch) {
         let responder = &mut self.responder;
+        if batch.received() > 1 {
+            responder.warm(batch.queries());
+        }
         batch.answer_each(|datagram, reply| answer_datagram(responder, &datagram, reply));
         let report = batch.send(&self.socket);
         if report.failed > 0 {

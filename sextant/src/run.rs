@@ -169,6 +169,11 @@ fn metrics_writer(dns: &Arc<RunningServer>) -> MetricsWriter {
         }
         let _ = writeln!(
             text,
+            "# TYPE sextant_dns_udp_receive_buffer_bytes gauge\nsextant_dns_udp_receive_buffer_bytes {}",
+            dns.udp_receive_buffer()
+        );
+        let _ = writeln!(
+            text,
             "# TYPE sextant_dns_tcp_open gauge\nsextant_dns_tcp_open {}",
             dns.open_connections()
         );
@@ -183,6 +188,8 @@ fn bind_dns(config: &Config, service: &Service, geo: &GeoHandle) -> Result<Serve
         let settings = ServerConfig {
             listen,
             workers: config.workers,
+            processors: config.cores.clone(),
+            udp_receive_buffer: config.udp_receive_buffer,
             policy: config.replies.policy(),
             ..ServerConfig::default()
         };

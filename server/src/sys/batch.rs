@@ -126,6 +126,18 @@ impl Batch {
         Ok(self.received)
     }
 
+    /// The number of datagrams of this round.
+    pub fn received(&self) -> usize {
+        self.received
+    }
+
+    /// The datagrams of this round, in order; those longer than the buffer are cut.
+    pub fn queries(&self) -> impl Iterator<Item = &[u8]> {
+        let buffers = self.queries.chunks_exact(self.query_octets);
+        let headers = self.query_headers.iter().take(self.received);
+        headers.zip(buffers).map(|(header, buffer)| &buffer[..(header.msg_len as usize).min(buffer.len())])
+    }
+
     /// Whether nothing was received, or an empty datagram first.
     pub fn is_first_empty(&self) -> bool {
         self.received == 0 || self.query_headers.first().is_none_or(|header| header.msg_len == 0)
@@ -297,7 +309,7 @@ mod tests {
 
     #[test]
     fn replies_go_to_their_senders_and_silence_stays_silent() {
-        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
+        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First, 64 << 10).unwrap();
         let mut batch = Batch::new(8, 64, 64, ReplySource::Bound);
         let clients: Vec<_> = (0..4).map(|_| client_of(&server, "127.0.0.1")).collect();
         for round in 0..3u8 {
@@ -323,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_datagram_longer_than_the_buffer_is_marked() {
-        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
+        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First, 64 << 10).unwrap();
         let client = client_of(&server, "127.0.0.1");
         client.send(&[7; 100]).unwrap();
         let mut batch = Batch::new(4, 64, 64, ReplySource::Bound);
@@ -340,7 +352,7 @@ mod tests {
     #[test]
     fn a_wildcard_socket_replies_from_the_address_that_was_asked() {
         for (wildcard, host) in [("0.0.0.0:0", "127.0.0.2"), ("[::]:0", "[::1]")] {
-            let Ok(server) = socket::udp(wildcard.parse().unwrap(), Turn::First) else {
+            let Ok(server) = socket::udp(wildcard.parse().unwrap(), Turn::First, 64 << 10) else {
                 assert!(wildcard.starts_with('['), "only IPv6 may be missing");
                 continue;
             };
@@ -355,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_cannot_be_sent_is_counted_and_the_others_go_out() {
-        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
+        let server = socket::udp("127.0.0.1:0".parse().unwrap(), Turn::First, 64 << 10).unwrap();
         let client = client_of(&server, "127.0.0.1");
         client.send(b"one").unwrap();
         client.send(b"two").unwrap();

@@ -3,5 +3,6 @@
 
 #![allow(unsafe_code)]
 
+pub mod affinity;
 pub mod batch;
 pub mod socket;

@@ -25,12 +25,18 @@ pub enum Turn {
 /// A socket on a wildcard address reports which local address each datagram came to, so that the reply
 /// leaves from there. IPv6 sockets never take IPv4 traffic: an address family is served where it is listed.
 ///
+/// The kernel is asked for a receive buffer of `receive_octets` and may grant less (see [`receive_buffer`]).
+///
 /// # Errors
 /// What the kernel says, most often that the address is in use or not ours.
-pub fn udp(address: SocketAddr, turn: Turn) -> io::Result<UdpSocket> {
+pub fn udp(address: SocketAddr, turn: Turn, receive_octets: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Smaller buffers than asked for only cost drops under bursts; the kernel limits them by its own setting.
-    let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER);
+    let forced = libc::c_int::try_from(receive_octets).unwrap_or(libc::c_int::MAX);
+    if set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, forced).is_err() {
+        // Without the privilege, as much as everybody may have.
+        let _ = socket.set_recv_buffer_size(receive_octets);
+    }
     let _ = socket.set_send_buffer_size(limits::UDP_SEND_BUFFER);
     ignore_path_mtu(&socket, address);
     if address.ip().is_unspecified() {
@@ -39,6 +45,34 @@ pub fn udp(address: SocketAddr, turn: Turn) -> io::Result<UdpSocket> {
     socket.set_read_timeout(Some(limits::UDP_WAKE))?;
     bind(&socket, address, turn)?;
     Ok(socket.into())
+}
+
+/// Octets of the receive buffer that the kernel granted.
+pub fn receive_buffer(socket: &UdpSocket) -> usize {
+    // Linux doubles what is asked for, to have room for its own structures, and tells the doubled number.
+    socket2::SockRef::from(socket).recv_buffer_size().unwrap_or(0) / 2
+}
+
+/// Datagrams that the kernel dropped at this socket since it was opened, almost always because the receive
+/// buffer was full. Asked of the socket, rather than told with each datagram (`SO_RXQ_OVFL`), it costs the
+/// query path nothing. The kernel counts with 32 bits and starts over.
+pub fn dropped(socket: &UdpSocket) -> u32 {
+    const DROPS: usize = 8;
+    let mut values = [0u32; DROPS + 1];
+    let mut length = size_of_val(&values) as libc::socklen_t;
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed; the kernel writes at most `length`
+    // octets to `values`, which has as many, and both outlive the call.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            (&raw mut values).cast(),
+            &raw mut length,
+        )
+    };
+    // Kernels before 4.12 do not tell, and leave the zero.
+    if status == 0 { values[DROPS] } else { 0 }
 }
 
 /// Opens one of several listening TCP sockets on the same address, non-blocking.
@@ -128,14 +162,16 @@ fn set_option(
 mod tests {
     use super::*;
 
+    const SOME_ROOM: usize = 64 << 10;
+
     #[test]
     fn an_address_is_shared_within_a_server_and_with_nobody_else() {
         let anywhere = "127.0.0.1:0".parse().unwrap();
-        let first = udp(anywhere, Turn::First).unwrap();
+        let first = udp(anywhere, Turn::First, SOME_ROOM).unwrap();
         let address = first.local_addr().unwrap();
-        let _second = udp(address, Turn::Further).unwrap();
-        let _third = udp(address, Turn::Further).unwrap();
-        assert_eq!(udp(address, Turn::First).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let _second = udp(address, Turn::Further, SOME_ROOM).unwrap();
+        let _third = udp(address, Turn::Further, SOME_ROOM).unwrap();
+        assert_eq!(udp(address, Turn::First, SOME_ROOM).unwrap_err().kind(), io::ErrorKind::AddrInUse);
 
         let first = tcp(anywhere, Turn::First).unwrap();
         let address = first.local_addr().unwrap();
@@ -148,15 +184,30 @@ mod tests {
     fn the_descriptor_limit_is_never_lowered() {
         raise_descriptor_limit(0);
         raise_descriptor_limit(256);
-        let sockets: Vec<_> = (0..128).map(|_| udp("127.0.0.1:0".parse().unwrap(), Turn::First)).collect();
+        let sockets: Vec<_> =
+            (0..128).map(|_| udp("127.0.0.1:0".parse().unwrap(), Turn::First, SOME_ROOM)).collect();
         assert!(sockets.iter().all(Result::is_ok));
     }
 
     #[test]
     fn a_waiting_reader_wakes_up() {
-        let socket = udp("127.0.0.1:0".parse().unwrap(), Turn::First).unwrap();
+        let socket = udp("127.0.0.1:0".parse().unwrap(), Turn::First, SOME_ROOM).unwrap();
         socket.set_read_timeout(None).unwrap();
         wake(&socket);
         assert!(matches!(socket.recv(&mut [0; 16]), Ok(0) | Err(_)));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_receive_buffer_is_counted() {
+        let socket = udp("127.0.0.1:0".parse().unwrap(), Turn::First, 4096).unwrap();
+        assert!((2048..=4096).contains(&receive_buffer(&socket)), "{}", receive_buffer(&socket));
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..1000 {
+            client.send_to(&[0; 64], socket.local_addr().unwrap()).unwrap();
+        }
+        socket.set_nonblocking(true).unwrap();
+        let received = std::iter::from_fn(|| socket.recv(&mut [0; 64]).ok()).count();
+        assert_eq!(received + dropped(&socket) as usize, 1000);
+        assert!(received < 1000);
     }
 }

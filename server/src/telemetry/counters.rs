@@ -62,9 +62,12 @@ pub enum Counter {
     DroppedNoRoom,
     /// Errors of the kernel when receiving datagrams.
     UdpReceiveErrors,
+    /// Datagrams that the kernel dropped before a worker took them, because the receive buffer was full. The
+    /// kernel counts these, up to 2³² for each socket.
+    UdpDropped,
     /// Replies the kernel did not send.
     UdpSendErrors,
-    /// Panics that a UDP worker survived.
+    /// Panics that a worker survived.
     WorkerPanics,
     /// Connections accepted.
     TcpAccepted,
@@ -82,7 +85,7 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::UdpQueries,
         Self::TcpQueries,
         Self::NoError,
@@ -108,6 +111,7 @@ impl Counter {
         Self::DroppedLong,
         Self::DroppedNoRoom,
         Self::UdpReceiveErrors,
+        Self::UdpDropped,
         Self::UdpSendErrors,
         Self::WorkerPanics,
         Self::TcpAccepted,
@@ -146,6 +150,7 @@ impl Counter {
             Self::DroppedLong => "dropped_long",
             Self::DroppedNoRoom => "dropped_no_room",
             Self::UdpReceiveErrors => "udp_receive_errors",
+            Self::UdpDropped => "udp_dropped",
             Self::UdpSendErrors => "udp_send_errors",
             Self::WorkerPanics => "worker_panics",
             Self::TcpAccepted => "tcp_accepted",
@@ -216,6 +221,12 @@ impl CounterTotals {
             }
         }
         Self { values }
+    }
+
+    /// Adds to a total what is counted elsewhere.
+    pub fn add(&mut self, counter: Counter, amount: u64) {
+        let total = &mut self.values[counter as usize];
+        *total = total.wrapping_add(amount);
     }
 
     /// One total.

@@ -241,6 +241,66 @@ fn a_server_that_ends_answers_what_arrived_and_lets_go_of_its_port() {
 }
 
 #[test]
+fn what_the_kernel_drops_is_counted() {
+    let config = ServerConfig {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        workers: 1,
+        udp_receive_buffer: Some(1),
+        ..ServerConfig::default()
+    };
+    let server = Server::bind(config, zones().into_cell(), geo()).unwrap().start().unwrap();
+    let granted = server.udp_receive_buffer();
+    assert!((1..1 << 16).contains(&granted), "{granted}");
+    let client = udp_client(server.local_addrs()[0]);
+    // There is room for a few datagrams. Sooner or later the worker has to wait for the processor.
+    while server.counters().get(Counter::UdpDropped) == 0 {
+        for _ in 0..100 {
+            client.send(&[0; 500]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn workers_run_on_the_processors_they_are_given_and_nowhere_else() {
+    let anywhere = ServerConfig { listen: vec!["127.0.0.1:0".parse().unwrap()], ..ServerConfig::default() };
+    // The last processor that this process may use exists, and no kernel has the other one.
+    let allowed = std::fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = allowed.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+    let last = allowed.trim().rsplit([',', '-']).next().unwrap().parse().unwrap();
+    let server = |processors: Vec<usize>| {
+        let config = ServerConfig { processors, ..anywhere.clone() };
+        Server::bind(config, zones().into_cell(), geo()).unwrap().start()
+    };
+    let running = server(vec![last]).unwrap();
+    let client = udp_client(running.local_addrs()[0]);
+    client.send(&ask("www.example.com", A).octets()).unwrap();
+    assert_eq!(client.recv(&mut [0; 512]).unwrap(), 49);
+    let Err(error) = server(vec![last, 1_000_000]) else { panic!("started on no processor") };
+    assert!(error.to_string().contains("worker udp-1: processor 1000000 is not among"), "{error}");
+}
+
+#[test]
+fn a_wildcard_server_answers_from_the_address_that_was_asked() {
+    for (listen, hosts) in [("0.0.0.0:0", &["127.0.0.1", "127.0.0.2", "127.1.2.3"][..]), ("[::]:0", &["::1"])]
+    {
+        if listen.starts_with('[') && UdpSocket::bind("[::1]:0").is_err() {
+            continue;
+        }
+        let server = start(listen, TcpLimits::default());
+        for host in hosts {
+            let address = SocketAddr::new(host.parse().unwrap(), server.local_addrs()[0].port());
+            // A connected client takes replies from the address it asked only.
+            let client = udp_client(address);
+            client.send(&ask("www.example.com", A).octets()).unwrap();
+            assert_eq!(client.recv(&mut [0; 512]).unwrap(), 49, "{address}");
+            let mut stream = tcp_client(address);
+            stream.write_all(&framed(&ask("www.example.com", A).octets())).unwrap();
+            assert_eq!(read_frame(&mut stream).unwrap().len(), 49, "{address}");
+        }
+    }
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let server = start("127.0.0.1:0", TcpLimits::default());
     let address = server.local_addrs()[0];

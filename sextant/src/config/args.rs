@@ -90,6 +90,13 @@ mod tests {
     }
 
     #[test]
+    fn cores_repeat_or_come_in_a_list() {
+        let cores = |arguments: &[&str]| serve(arguments).settings.cores;
+        assert_eq!(cores(&["--core", "2", "--core", "0"]), Some(vec![2, 0]));
+        assert_eq!(cores(&["--core", "2,0"]), Some(vec![2, 0]));
+    }
+
+    #[test]
     fn zero_workers_are_refused() {
         assert!(parse(["sextant", "--workers", "0"]).is_err());
     }

@@ -90,6 +90,8 @@ mod tests {
             data_dir,
             admin_key,
             workers,
+            cores,
+            udp_receive_buffer,
             geoip_city,
             geoip_asn,
             nameservers,
@@ -109,6 +111,7 @@ mod tests {
         assert_eq!(dns, Some(default.dns.addresses));
         assert_eq!(api, Some(default.api));
         assert_eq!(data_dir, Some(default.data_dir));
+        assert!(cores.is_some() && udp_receive_buffer.is_some());
         assert!(admin_key.is_some() && workers.is_some() && geoip_city.is_some() && geoip_asn.is_some());
         assert_eq!(nameservers, Some(default.nameservers));
         assert_eq!(hostmaster, Some(default.hostmaster));

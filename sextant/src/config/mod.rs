@@ -40,9 +40,20 @@ pub struct Settings {
     #[arg(long, env = "SEXTANT_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
     pub admin_key: Option<String>,
 
-    /// UDP worker threads, each with a socket of its own on every address (default: one per core)
+    /// UDP worker threads, each with a socket of its own on every address, and as many for TCP (default: one
+    /// per core)
     #[arg(long, env = "SEXTANT_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
+
+    /// Core to run the next worker on; repeatable, and over again for further workers (default: wherever the
+    /// kernel puts them)
+    #[arg(long = "core", env = "SEXTANT_CORES", value_name = "NUMBER", value_delimiter = ',')]
+    pub cores: Option<Vec<u16>>,
+
+    /// Octets of receive buffer to ask the kernel for, for each UDP socket (default: 4194304; what the
+    /// kernel gives is limited by net.core.rmem_max and shown under /metrics)
+    #[arg(long, env = "SEXTANT_UDP_RECEIVE_BUFFER", value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(4096..=1 << 30))]
+    pub udp_receive_buffer: Option<u32>,
 
     /// MaxMind-format City or Country database to use in place of the embedded geography
     #[arg(long, env = "SEXTANT_GEOIP_CITY", value_name = "FILE")]
@@ -122,6 +133,8 @@ impl Settings {
             data_dir: self.data_dir.or(below.data_dir),
             admin_key: self.admin_key.or(below.admin_key),
             workers: self.workers.or(below.workers),
+            cores: self.cores.or(below.cores),
+            udp_receive_buffer: self.udp_receive_buffer.or(below.udp_receive_buffer),
             geoip_city: self.geoip_city.or(below.geoip_city),
             geoip_asn: self.geoip_asn.or(below.geoip_asn),
             nameservers: self.nameservers.or(below.nameservers),
@@ -163,6 +176,10 @@ pub struct Config {
     pub admin_key: Option<String>,
     /// UDP worker threads; 0 is one per core.
     pub workers: usize,
+    /// Cores to run the workers on, in turn; none for wherever the kernel puts them.
+    pub cores: Vec<usize>,
+    /// Octets of receive buffer to ask for, if the operator chose.
+    pub udp_receive_buffer: Option<usize>,
     /// City or Country database.
     pub geoip_city: Option<PathBuf>,
     /// ASN database.
@@ -195,6 +212,8 @@ impl Default for Config {
             data_dir: PathBuf::from("./sextant-data"),
             admin_key: None,
             workers: 0,
+            cores: Vec::new(),
+            udp_receive_buffer: None,
             geoip_city: None,
             geoip_asn: None,
             nameservers: vec!["ns1.sextant.internal".into(), "ns2.sextant.internal".into()],
@@ -228,6 +247,8 @@ impl Config {
             data_dir: settings.data_dir.unwrap_or(default.data_dir),
             admin_key: settings.admin_key,
             workers: settings.workers.map_or(default.workers, usize::from),
+            cores: settings.cores.unwrap_or_default().into_iter().map(usize::from).collect(),
+            udp_receive_buffer: settings.udp_receive_buffer.and_then(|octets| usize::try_from(octets).ok()),
             geoip_city: settings.geoip_city,
             geoip_asn: settings.geoip_asn,
             nameservers: settings
