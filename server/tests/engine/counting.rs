@@ -2,10 +2,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
 }
+
+/// The calls of all threads together.
+static ALL_CALLS: AtomicU64 = AtomicU64::new(0);
 
 struct Counting;
 
@@ -13,6 +17,7 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 fn count() {
+    ALL_CALLS.fetch_add(1, Ordering::Relaxed);
     // A thread that is being torn down no longer has its counter, and nobody asks for it.
     let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
 }
@@ -43,4 +48,11 @@ pub fn allocator_calls(work: impl FnOnce()) -> u64 {
     let before = CALLS.get();
     work();
     CALLS.get() - before
+}
+
+/// How often other threads allocated, freed or resized while this one did `work`.
+pub fn allocator_calls_of_others(work: impl FnOnce()) -> u64 {
+    let before = ALL_CALLS.load(Ordering::Relaxed);
+    let own = allocator_calls(work);
+    ALL_CALLS.load(Ordering::Relaxed) - before - own
 }

@@ -5,10 +5,12 @@ mod allocation;
 mod answers;
 mod any;
 mod cookies;
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod counting;
 mod describing;
 mod edns;
 mod garbage;
+mod kinds;
 mod made;
 mod packets;
 mod probes;
