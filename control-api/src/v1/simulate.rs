@@ -40,7 +40,7 @@ use crate::service::documents::PushedValue;
 use crate::service::{Actor, RecordPath, Service};
 
 /// Runs for each client of a record that draws, when the request names no number: with the samples of the
-/// smallest country, its shares have a standard error of 2 % at most.
+/// smallest country, its shares have a standard error of 2.2 % at most.
 const USUAL_DRAWS: u32 = 32;
 
 /// The same where only the difference between two records is asked for.
