@@ -177,8 +177,23 @@ fn metrics_writer(dns: &Arc<RunningServer>) -> MetricsWriter {
             "# TYPE sextant_dns_tcp_open gauge\nsextant_dns_tcp_open {}",
             dns.open_connections()
         );
+        if let Some(octets) = resident_octets() {
+            // The name that Prometheus gives it for every process.
+            let _ = writeln!(
+                text,
+                "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {octets}"
+            );
+        }
         text
     })
+}
+
+/// The memory that this process has in use; nothing where the system does not tell.
+fn resident_octets() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// Binds the DNS sockets. A default address that this machine does not have is skipped.

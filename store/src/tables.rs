@@ -237,8 +237,11 @@ impl Tables {
     fn entries_of(&self, chunk: &[u8], scan: &Cursor) -> Result<Vec<crate::Entry>, StoreError> {
         let mut reader = self.read(chunk)?;
         let mut entries = Vec::new();
+        // Keys ascend: behind the first that is far enough, none needs to be compared.
+        let mut is_behind = scan.after.is_none();
         while let Some((key, value)) = reader.next_entry().map_err(|e| self.failed(e))? {
-            if key.starts_with(&scan.prefix) && scan.after.as_deref().is_none_or(|after| key > after) {
+            is_behind = is_behind || scan.after.as_deref().is_some_and(|after| key > after);
+            if is_behind && key.starts_with(&scan.prefix) {
                 entries.push((key.to_vec(), value.to_vec()));
             }
         }

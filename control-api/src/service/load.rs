@@ -124,27 +124,29 @@ impl<'d> RecordReader<'d> {
 
     /// Hands on what a record is to queries.
     fn read(&mut self, key: &[u8], value: &[u8], update: &mut Update<'_>) -> Result<(), OpenError> {
+        let Some((zone, owner, rtype)) = codec::parse_record_key(key) else {
+            tracing::error!(key = %key.escape_ascii(), "a stored record has a damaged key");
+            return Ok(());
+        };
         let compiled = match PackedRecord::read(value) {
-            Some(packed) => packed.compile(key),
+            Some(packed) => packed.compile(owner, rtype),
             None => {
                 let record: RecordDoc = codec::decode(value)?;
                 let feeds = |id| self.directory.feed(id).map(|feed| feed.cell);
                 compile::record(&record, &feeds).map_err(|error| error.to_string())
             }
         };
-        match compiled.and_then(|record| Ok((self.zone(key)?, record))) {
+        match compiled.and_then(|record| Ok((self.zone(zone)?, record))) {
             Ok((zone, record)) => update.put_record(zone, &record),
             Err(error) => {
-                let key = String::from_utf8_lossy(key);
-                tracing::error!(key = %key.escape_debug(), error, "a stored record cannot be served");
+                tracing::error!(zone, domain = owner, %rtype, error, "a stored record cannot be served");
             }
         }
         Ok(())
     }
 
-    /// The zone of a key.
-    fn zone(&mut self, key: &[u8]) -> Result<&Name, String> {
-        let (text, _, _) = codec::parse_record_key(key).ok_or("its key is damaged")?;
+    /// The zone of a record, as a name.
+    fn zone(&mut self, text: &str) -> Result<&Name, String> {
         let known = self.zone.take().filter(|(known, _)| known == text);
         let zone = match known {
             Some(zone) => zone,

@@ -14,7 +14,7 @@
 
 use filters::{AnswerId, OnEmpty};
 use serde_json::Map;
-use zones::{AnswerDoc, CompiledRecord, Name, RecordDoc, RecordId, rdata};
+use zones::{AnswerDoc, CompiledRecord, Name, RecordDoc, RecordId, RecordType, rdata};
 
 use super::codec;
 use crate::ids::ObjectId;
@@ -67,16 +67,24 @@ impl<'a> PackedRecord<'a> {
         })
     }
 
-    /// What queries read of the record, or why it cannot be served.
-    pub(super) fn compile(&self, key: &[u8]) -> Result<CompiledRecord, String> {
-        let (_, owner, rtype) = codec::parse_record_key(key).ok_or_else(|| Damaged.to_string())?;
+    /// What queries read of the record, which is at `owner`, or why it cannot be served.
+    pub(super) fn compile(&self, owner: &str, rtype: RecordType) -> Result<CompiledRecord, String> {
         let owner = Name::parse(owner).map_err(|error| error.to_string())?;
         let rdata = |answer: Result<(ObjectId, &'a [u8]), Damaged>| {
             let (_, rdata) = answer.map_err(|error| error.to_string())?;
             rdata::check(rtype, rdata).map(|()| rdata).map_err(|error| error.to_string())
         };
-        let rdatas = self.answers().map(rdata).collect::<Result<Vec<_>, String>>()?;
-        CompiledRecord::from_rdata(owner, rtype, self.ttl, &rdatas).map_err(|error| error.to_string())
+        let mut rdatas = self.answers().map(rdata);
+        let compiled = match (rdatas.next().transpose()?, rdatas.next().transpose()?) {
+            // Most records have one answer, and need no list.
+            (Some(only), None) => CompiledRecord::from_rdata(owner, rtype, self.ttl, &[only]),
+            (first, second) => {
+                let known = first.into_iter().chain(second).map(Ok);
+                let all = known.chain(rdatas).collect::<Result<Vec<_>, String>>()?;
+                CompiledRecord::from_rdata(owner, rtype, self.ttl, &all)
+            }
+        };
+        compiled.map_err(|error| error.to_string())
     }
 
     /// The document. The key says where the record is.
@@ -180,7 +188,6 @@ fn write<'a>(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use zones::RecordType;
 
     use super::*;
 
