@@ -122,23 +122,29 @@ fn take_answer<'a>(rest: &mut &'a [u8], is_near: bool, near: ObjectId) -> Option
 
 /// Packs a record, whose key is given; nothing if it is not a plain one.
 pub(super) fn pack(key: &[u8], record: &RecordDoc) -> Option<Vec<u8>> {
-    let RecordDoc { id, domain, zone, rtype, ttl, use_client_subnet, networks, answers, .. } = record;
-    let is_bare = !record.override_ttl
-        && !record.override_address_records
-        && record.link.is_none()
-        && record.filters.is_empty()
-        && record.on_empty == OnEmpty::default()
-        && record.regions.is_empty()
-        && record.meta.is_empty()
-        && record.extra.is_empty()
+    // Every field is named: one that is added must be looked at here, or it would be lost.
+    #[rustfmt::skip]
+    let RecordDoc {
+        id, domain, zone, rtype, ttl, use_client_subnet, override_ttl, override_address_records, answers, filters,
+        on_empty, regions, meta, link, networks, extra,
+    } = record;
+    let is_bare = !override_ttl
+        && !override_address_records
+        && filters.is_empty()
+        && *on_empty == OnEmpty::default()
+        && regions.is_empty()
+        && meta.is_empty()
+        && link.is_none()
+        && extra.is_empty()
         && matches!(networks[..], [] | [0]);
     if !is_bare || codec::parse_record_key(key) != Some((zone, domain, *rtype)) {
         return None;
     }
     let rdata = |answer: &AnswerDoc| {
-        let rdata = rdata::from_fields(*rtype, &answer.answer).ok()?;
-        let is_plain = answer.meta.is_empty() && answer.region.is_none();
-        (is_plain && rdata::to_fields(*rtype, &rdata).ok()? == answer.answer).then_some(rdata)
+        let AnswerDoc { id: _, answer, meta, region } = answer;
+        let rdata = rdata::from_fields(*rtype, answer).ok()?;
+        let is_plain = meta.is_empty() && region.is_none();
+        (is_plain && rdata::to_fields(*rtype, &rdata).ok()? == *answer).then_some(rdata)
     };
     let rdatas: Vec<Vec<u8>> = answers.iter().map(rdata).collect::<Option<_>>()?;
     let mut flags = if *use_client_subnet { USE_CLIENT_SUBNET } else { 0 };
