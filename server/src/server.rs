@@ -1,4 +1,24 @@
 //! The server as a whole: sockets, threads, start and end.
+//!
+//! # What workers share
+//!
+//! On the way of a query no worker writes what another one touches, so that workers do not slow each other:
+//!
+//! | what | who writes it, and when |
+//! | --- | --- |
+//! | sockets | each worker has its own; `SO_REUSEPORT` spreads the clients |
+//! | buffers, responder, entropy | each worker has its own |
+//! | counters | each worker has its own, on cache lines of its own |
+//! | the cells of snapshot and geography | a publish or reload; a worker compares a pointer with the one it holds, and counts a reference only after a change |
+//! | live values of feeds | a feed |
+//! | stop flag | the end of the server |
+//! | [`Admission`] | TCP workers, when a connection opens and closes |
+//!
+//! This was checked by reading all that [`Responder::answer`] and the workers reach, and by going through the
+//! instructions by which processors agree on a value (on x86-64, those with a `lock` prefix) in what the
+//! compiler made of it. On the way of a query they are found in two places only: where a worker takes over a
+//! snapshot or geography that has just been published, and where a live value that is a list is read, which
+//! marks a slot of the reading thread's own. That nothing is allocated is tested.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};

@@ -261,9 +261,11 @@ struct Answered {
 fn answer_messages(responder: &mut Responder, peer: Peer, messages: &[u8], output: &mut [u8]) -> Answered {
     let (mut taken_octets, mut reply_octets, mut answered) = (0, 0, 0);
     let interruption = loop {
-        let Some((message, frame_octets)) = messages.get(taken_octets..).and_then(first_message) else {
-            break None;
-        };
+        let rest = messages.get(taken_octets..).unwrap_or(&[]);
+        let Some((message, frame_octets)) = first_message(rest) else { break None };
+        if answered % limits::STREAM_GROUP == 0 && whole_messages(rest).nth(1).is_some() {
+            responder.warm(whole_messages(rest).take(limits::STREAM_GROUP));
+        }
         let Some((prefix, space)) = output
             .get_mut(reply_octets..)
             .filter(|space| space.len() >= LARGEST_FRAME)
@@ -281,6 +283,15 @@ fn answer_messages(responder: &mut Responder, peer: Peer, messages: &[u8], outpu
         answered += 1;
     };
     Answered { answered, taken_octets, reply_octets, interruption }
+}
+
+/// The messages that are whole, in order.
+fn whole_messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (message, frame_octets) = first_message(bytes)?;
+        bytes = bytes.get(frame_octets..)?;
+        Some(message)
+    })
 }
 
 /// The first message behind its length prefix, if it is whole, and the octets of both.
@@ -328,6 +339,12 @@ mod tests {
         assert_eq!(first_message(&[0, 2, 7]), None);
         assert_eq!(first_message(&[0, 2, 7, 8, 9]), Some((&[7, 8][..], 4)));
         assert_eq!(first_message(&[0, 0, 9]), Some((&[][..], 2)));
+    }
+
+    #[test]
+    fn whole_messages_end_where_one_is_not_whole() {
+        let messages: Vec<_> = whole_messages(&[0, 1, 7, 0, 0, 0, 2, 8, 9, 0, 3, 1]).collect();
+        assert_eq!(messages, [&[7][..], &[], &[8, 9]]);
     }
 
     #[test]
