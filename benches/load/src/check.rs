@@ -93,3 +93,63 @@ fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reply with one question for `www.test` and one A record behind a pointer.
+    fn reply(address: Ipv4Addr) -> Vec<u8> {
+        let mut reply = b"\0\0\x80\0\0\x01\0\x01\0\0\0\0\x03www\x04test\0\0\x01\0\x01".to_vec();
+        reply.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04");
+        reply.extend(address.octets());
+        reply
+    }
+
+    #[test]
+    fn a_reply_is_read_as_far_as_its_address() {
+        let address = Ipv4Addr::new(10, 1, 2, 3);
+        assert_eq!(address_of(&reply(address)).unwrap(), address);
+        let whole = reply(address);
+        for length in 0..whole.len() {
+            assert!(address_of(&whole[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn another_kind_of_reply_is_wrong() {
+        let right = reply(Ipv4Addr::LOCALHOST);
+        assert!(has_shape(Scenario::Static, &right));
+        // Not a reply, truncated, another code, another number of answers.
+        for (at, value) in [(2, 0), (2, 0x82), (3, 2), (7, 0)] {
+            let mut wrong = right.clone();
+            wrong[at] = value;
+            assert!(!has_shape(Scenario::Static, &wrong), "octet {at} = {value}");
+        }
+        assert!(!has_shape(Scenario::Nxdomain, &right));
+        assert!(!has_shape(Scenario::Static, &right[..11]));
+    }
+
+    #[test]
+    fn the_address_of_another_name_is_wrong() {
+        let geo = GeoData::embedded();
+        let right = reply(numbered_address(70_000));
+        assert!(content(Scenario::Static, 70_000, &right, &geo).is_ok());
+        assert!(content(Scenario::Static, 70_001, &right, &geo).is_err());
+    }
+
+    #[test]
+    fn the_answer_of_another_country_is_wrong() {
+        let geo = GeoData::embedded();
+        // 193.0.6.0/24 is in the Netherlands, 141.1.1.0/24 in Germany.
+        let (germany, elsewhere) = (0x8d01_0100, 0xc100_0600);
+        for index in 0..8 {
+            let is_right = content(Scenario::Chain, germany, &reply(steered_address(index)), &geo).is_ok();
+            assert_eq!(is_right, index / 2 == 1, "answer {index}");
+            assert!(content(Scenario::Chain, elsewhere, &reply(steered_address(index)), &geo).is_ok());
+        }
+        assert!(content(Scenario::Country, germany, &reply(steered_address(1)), &geo).is_ok());
+        assert!(content(Scenario::Country, elsewhere, &reply(steered_address(4)), &geo).is_err());
+        assert!(content(Scenario::Many, 0, &reply(steered_address(1)), &geo).is_err(), "it is down");
+    }
+}

@@ -4,12 +4,13 @@ use std::{
     fs,
     io::Read,
     net::{TcpListener, UdpSocket},
+    ops::Range,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     sys::signal::{Signal, kill},
@@ -71,8 +72,22 @@ impl Process {
         let mut sum = 0;
         for id in tree(self.id()) {
             for thread in fs::read_dir(format!("/proc/{id}/task"))? {
-                let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
-                sum += text.split(' ').next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+                sum += on_core_ns(&thread?.path());
+            }
+        }
+        Ok(sum)
+    }
+
+    /// CPU time so far of its threads whose names begin with `prefix`, in nanoseconds.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn thread_cpu_ns(&self, prefix: &str) -> Result<u64> {
+        let mut sum = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            let folder = thread?.path();
+            if fs::read_to_string(folder.join("comm")).is_ok_and(|name| name.starts_with(prefix)) {
+                sum += on_core_ns(&folder);
             }
         }
         Ok(sum)
@@ -85,11 +100,13 @@ impl Process {
     pub fn pss_bytes(&self) -> Result<u64> {
         let mut sum = 0;
         for id in tree(self.id()) {
-            let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
-            let line = text.lines().find(|line| line.starts_with("Pss:")).context("no Pss")?;
-            let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
-            sum += kib * 1024;
+            // A child that has ended and is not yet reaped has no memory.
+            let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+            let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+            sum += kib.unwrap_or(0) * 1024;
         }
+        ensure!(sum > 0, "process {} is gone", self.id());
         Ok(sum)
     }
 
@@ -133,14 +150,41 @@ fn tree(id: u32) -> Vec<u32> {
     found
 }
 
-/// Keeps the calling thread on `core`.
+/// Time that the thread whose `/proc` folder is given was on a core; 0 if it has ended.
+fn on_core_ns(folder: &Path) -> u64 {
+    let text = fs::read_to_string(folder.join("schedstat")).unwrap_or_default();
+    text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0)
+}
+
+/// Keeps the threads of process `id` whose names begin with `prefix` on `cores`, and its others on
+/// `other_cores`.
+///
+/// # Errors
+/// When the process is gone or there is no such core.
+pub fn keep_apart(id: u32, prefix: &str, cores: Range<usize>, other_cores: Range<usize>) -> Result<()> {
+    for thread in fs::read_dir(format!("/proc/{id}/task"))? {
+        let thread = thread?;
+        let name = fs::read_to_string(thread.path().join("comm"))?;
+        let mut set = CpuSet::new();
+        for core in if name.starts_with(prefix) { cores.clone() } else { other_cores.clone() } {
+            set.set(core)?;
+        }
+        let thread: i32 = thread.file_name().to_string_lossy().parse()?;
+        sched_setaffinity(Pid::from_raw(thread), &set)?;
+    }
+    Ok(())
+}
+
+/// Keeps the calling thread, and those that it starts, on `cores`.
 ///
 /// # Errors
 /// When there is no such core.
-pub fn pin(core: usize) -> Result<()> {
+pub fn pin(cores: Range<usize>) -> Result<()> {
     let mut set = CpuSet::new();
-    set.set(core)?;
-    sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("core {core}"))
+    for core in cores {
+        set.set(core)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set).context("the cores cannot be chosen")
 }
 
 /// A loopback port that is free for UDP and TCP now.

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use clap::ValueEnum;
 
+use crate::data::DataSet;
+
 /// Octets that hold any query written here.
 pub const QUERY_OCTETS: usize = 128;
 
@@ -54,6 +56,15 @@ impl Scenario {
             Self::Chain => "one of 8 answers by country, then weight, a random ECS /24 each",
             Self::Many => "one of 64 answers: up, then weight",
             Self::Tcp => "A record of one large zone, 20 TCP connections, pipelined",
+        }
+    }
+
+    /// The data that it asks for.
+    pub fn data_set(self) -> DataSet {
+        match self {
+            Self::Static | Self::Nxdomain | Self::Tcp => DataSet::Large,
+            Self::Zones => DataSet::Small,
+            Self::Country | Self::Weighted | Self::Chain | Self::Many => DataSet::Steered,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
 /// Probes before the first round.
 const PROBES: u16 = 500;
 /// Queries per second for the latency.
-const FIXED_RATE: u32 = 20_000;
+pub const FIXED_RATE: u32 = 20_000;
 
 /// How long and how often.
 #[derive(Clone, Debug)]
@@ -93,17 +93,24 @@ pub fn run(plan: &Plan, scenario: Scenario, servers: &[Server], geo: &GeoData) -
     }
     for round in 0..=plan.rounds {
         for (server, rounds) in able.iter().zip(&mut measured) {
+            // What it does is not what is asked for, so there is nothing to compare.
+            if rounds.fault.is_some() {
+                continue;
+            }
             let seed = 0x9e37_79b9 * (round as u64 + 1);
             let queries = Queries::new(scenario, plan.sizes, seed);
             let (outcome, cpu_ns) = match turn(plan, server, queries, geo) {
                 Ok(turn) => turn,
                 Err(error) => {
-                    rounds.fault.get_or_insert(format!("{error:#}"));
-                    (Outcome::default(), 0)
+                    rounds.fault = Some(format!("{error:#}"));
+                    continue;
                 }
             };
+            if outcome.answered == 0 {
+                rounds.fault = Some("no answers".into());
+            }
             // The first round warms caches up.
-            if round == 0 || rounds.fault.is_some() && outcome.answered == 0 {
+            if round == 0 || outcome.answered == 0 {
                 continue;
             }
             rounds.cpu_us.push(cpu_ns as f64 / 1e3 / outcome.answered.max(1) as f64);
@@ -166,43 +173,4 @@ fn figures(server: &Server, mut rounds: Rounds, floor: Option<&[f64]>) -> Figure
         wrong: rounds.wrong,
         latency_us,
     }
-}
-
-/// Prints everything as Markdown.
-///
-/// # Errors
-/// When a server is gone.
-pub fn print(results: &[Results], servers: &[Server]) -> Result<()> {
-    for result in results {
-        println!("\n### {}: {}\n", result.scenario.name(), result.scenario.title());
-        println!("| server | CPU µs/answer | ± % | × echo | answers/s | p50 µs | p99 µs | lost | wrong |");
-        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-        for figures in &result.figures {
-            let ratio = figures.ratio.map(|ratio| format!("{ratio:.3}")).unwrap_or_default();
-            let (p50, p99) = figures
-                .latency_us
-                .map(|(p50, p99)| (format!("{p50:.0}"), format!("{p99:.0}")))
-                .unwrap_or_default();
-            println!(
-                "| {} | {:.3} | {:.1} | {ratio} | {:.0} | {p50} | {p99} | {} | {} |{}",
-                figures.server,
-                figures.cpu_us,
-                figures.spread_percent,
-                figures.rate,
-                figures.lost,
-                figures.wrong,
-                figures.fault.as_ref().map(|fault| format!(" not ranked: {fault}")).unwrap_or_default(),
-            );
-        }
-    }
-    println!("\n### memory and load\n");
-    println!("| server | PSS MiB | load |");
-    println!("| --- | ---: | --- |");
-    for server in servers {
-        let pss = server.process.pss_bytes()? as f64 / f64::from(1 << 20);
-        let load: Vec<_> =
-            server.load.iter().map(|(what, time)| format!("{what} {:.2} s", time.as_secs_f64())).collect();
-        println!("| {} | {pss:.1} | {} |", server.name, load.join(", "));
-    }
-    Ok(())
 }

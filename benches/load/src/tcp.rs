@@ -192,3 +192,31 @@ pub fn probe(server: SocketAddr, mut queries: Queries, geo: &GeoData, count: u16
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::query::{Scenario, Sizes};
+
+    #[test]
+    fn replies_are_taken_in_any_order_and_pieces() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut connection = Connection::open(listener.local_addr().unwrap()).unwrap();
+        let mut queries = Queries::new(Scenario::Tcp, Sizes { names: 1_000, zones: 1 }, 1);
+        assert_eq!(connection.fill(&mut queries), WINDOW as u64);
+        let keys = connection.keys;
+        let mut seen = Vec::new();
+        // Replies of three octets to queries 5 and 2, the second in two pieces.
+        for piece in [&[0, 3, 0, 5, 0x80, 0, 3, 0][..], &[2, 0x80]] {
+            connection.received.extend(piece);
+            connection.take_replies(|key, reply| seen.push((Some(key), reply.to_vec()))).unwrap();
+        }
+        assert_eq!(seen, [(keys[5], vec![0, 5, 0x80]), (keys[2], vec![0, 2, 0x80])]);
+        assert_eq!(connection.waiting, WINDOW - 2);
+        connection.received.extend([0, 3, 0, 5, 0x80]);
+        assert!(connection.take_replies(|_, _| ()).is_err(), "a second reply");
+        assert_eq!(connection.fill(&mut queries), 2);
+    }
+}

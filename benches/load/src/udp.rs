@@ -351,3 +351,91 @@ pub fn probe(server: SocketAddr, mut queries: Queries, geo: &GeoData, count: u16
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::{Scenario, Sizes};
+
+    #[test]
+    fn a_reply_ends_its_own_query_once() {
+        let mut lane = Lane::new("127.0.0.1:9".parse().unwrap()).unwrap();
+        let now = Instant::now();
+        let ids: Vec<_> = std::iter::from_fn(|| lane.open(7, now)).collect();
+        assert_eq!((ids.len(), lane.waiting), (WINDOW, WINDOW));
+        let reply = ids[3].to_be_bytes();
+        assert_eq!(lane.close(&reply).map(|slot| slot.key), Some(7));
+        assert!(lane.close(&reply).is_none(), "a second reply");
+        let again = lane.open(8, now).unwrap();
+        assert_ne!(again, ids[3]);
+        assert!(lane.close(&reply).is_none(), "a late reply to the query before");
+        assert!(lane.close(&[1]).is_none() && lane.close(&[1, 255]).is_none());
+        assert_eq!(lane.close(&again.to_be_bytes()).map(|slot| slot.key), Some(8));
+    }
+
+    #[test]
+    fn a_query_without_a_reply_is_lost_and_its_slot_free() {
+        let mut lane = Lane::new("127.0.0.1:9".parse().unwrap()).unwrap();
+        let now = Instant::now();
+        lane.open(1, now).unwrap();
+        lane.open(2, now + Duration::from_secs(2)).unwrap();
+        assert_eq!(lane.expire(now + Duration::from_secs(1)), 1);
+        assert_eq!(lane.waiting, 1);
+    }
+
+    /// Answers like the echo, but leaves out every `gap`th reply, while `work` runs.
+    fn with_echo(gap: Option<u32>, work: impl FnOnce(SocketAddr)) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut buffer = [0; 512];
+                for count in 1.. {
+                    let (length, peer) = socket.recv_from(&mut buffer).unwrap();
+                    if length == 0 {
+                        break;
+                    }
+                    let length = crate::echo::answer(&mut buffer, length);
+                    if gap.is_none_or(|gap| count % gap != 0) {
+                        let _ = socket.send_to(&buffer[..length], peer);
+                    }
+                }
+            });
+            work(address);
+            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(&[], address).unwrap();
+        });
+    }
+
+    fn generator(server: SocketAddr, geo: &GeoData) -> Generator<'_> {
+        let queries = Queries::new(Scenario::Weighted, Sizes { names: 1, zones: 1 }, 1);
+        Generator::new(server, queries, geo, true).unwrap()
+    }
+
+    #[test]
+    fn every_query_is_answered_lost_or_still_under_way() {
+        let geo = GeoData::embedded();
+        with_echo(Some(50), |server| {
+            let mut generator = generator(server, &geo);
+            let mut sum = Outcome::default();
+            while sum.answered == 0 || sum.lost == 0 {
+                let outcome = generator.saturate(Duration::from_millis(50)).unwrap();
+                sum.sent += outcome.sent;
+                sum.answered += outcome.answered;
+                sum.lost += outcome.lost;
+                assert_eq!(outcome.wrong, 0);
+            }
+            let waiting: usize = generator.lanes.iter().map(|lane| lane.waiting).sum();
+            assert_eq!(sum.sent, sum.answered + sum.lost + waiting as u64);
+        });
+    }
+
+    #[test]
+    fn a_fixed_rate_is_kept_and_its_latencies_are_kept_too() {
+        let geo = GeoData::embedded();
+        with_echo(None, |server| {
+            let outcome = generator(server, &geo).pace(1_000, Duration::from_millis(200)).unwrap();
+            assert_eq!(outcome.sent, 200);
+            assert_eq!(outcome.latencies_ns.len() as u64, outcome.answered);
+        });
+    }
+}

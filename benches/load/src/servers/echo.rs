@@ -3,10 +3,7 @@
 use anyhow::Result;
 
 use super::{Server, Setting, wait_for};
-use crate::{
-    process::{Process, free_port},
-    query::Scenario,
-};
+use crate::process::{Process, free_port};
 
 /// The name under which ratios find it.
 pub const NAME: &str = "echo";
@@ -21,6 +18,11 @@ pub fn start(setting: &Setting) -> Result<Server> {
     let arguments = ["echo".to_owned(), format!("{address}")];
     let mut process = Process::spawn(&setting.cores, &std::env::current_exe()?, &arguments, &log)?;
     wait_for(&mut process, &log, || std::net::TcpStream::connect(address).is_ok())?;
-    let scenarios = <Scenario as clap::ValueEnum>::value_variants().to_vec();
-    Ok(Server { name: NAME.into(), process, address, scenarios, load: Vec::new() })
+    Ok(Server {
+        name: NAME.into(),
+        process,
+        address,
+        scenarios: setting.data_set.scenarios(),
+        load: Vec::new(),
+    })
 }

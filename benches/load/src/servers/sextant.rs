@@ -7,14 +7,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use clap::ValueEnum;
+use serde_json::Value;
 use sextant_tests::{Api, Reply};
 
 use super::{Server, Setting, wait_for};
 use crate::{
-    data,
+    data::{self, DataSet},
     process::Process,
-    query::{Scenario, Sizes},
 };
 
 /// The admin key.
@@ -48,30 +47,41 @@ impl Build {
     }
 }
 
-/// Starts `build` on fresh data and fills it.
+impl Build {
+    /// The same build with more arguments.
+    pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+}
+
+/// Starts `build` on fresh data, fills it and starts it again.
 ///
 /// # Errors
 /// When it does not start or refuses the data.
 pub fn start(setting: &Setting, build: &Build) -> Result<Server> {
+    Ok(start_with_api(setting, build)?.0)
+}
+
+/// As [`start`], with a client of the API of the second start.
+///
+/// # Errors
+/// As for [`start`].
+pub fn start_with_api(setting: &Setting, build: &Build) -> Result<(Server, Api)> {
     let folder = setting.folder_of(&build.name)?;
     let mut load = Vec::new();
     let (mut process, _, api) = run(setting, build, &folder)?;
-    fill(&Api::new(api, KEY), setting.sizes, setting, &mut load)?;
+    fill(&api, setting, &mut load)?;
     process.stop();
     let begun = Instant::now();
-    let (process, address, _) = run(setting, build, &folder)?;
+    let (process, address, api) = run(setting, build, &folder)?;
     load.push(("restart", begun.elapsed()));
-    Ok(Server {
-        name: build.name.clone(),
-        process,
-        address,
-        scenarios: Scenario::value_variants().to_vec(),
-        load,
-    })
+    let name = build.name.clone();
+    Ok((Server { name, process, address, scenarios: setting.data_set.scenarios(), load }, api))
 }
 
-/// Starts the process; returns where it answers DNS and HTTP.
-fn run(setting: &Setting, build: &Build, folder: &Path) -> Result<(Process, SocketAddr, SocketAddr)> {
+/// Starts the process; returns where it answers DNS, and its API.
+fn run(setting: &Setting, build: &Build, folder: &Path) -> Result<(Process, SocketAddr, Api)> {
     let log = folder.join("log");
     let mut arguments: Vec<String> = [
         "serve",
@@ -103,7 +113,8 @@ fn run(setting: &Setting, build: &Build, folder: &Path) -> Result<(Process, Sock
         addresses.is_some()
     })?;
     let (dns, api) = addresses.context("ready")?;
-    Ok((process, dns.context("no DNS address printed")?, api.context("no API address printed")?))
+    let api = Api::new(api.context("no API address printed")?, KEY);
+    Ok((process, dns.context("no DNS address printed")?, api))
 }
 
 /// The address that is printed behind `label`.
@@ -112,27 +123,34 @@ fn printed(text: &str, label: &str) -> Option<SocketAddr> {
     line.split([' ', '/']).next()?.parse().ok()
 }
 
-fn fill(api: &Api, sizes: Sizes, setting: &Setting, load: &mut Vec<(&'static str, Duration)>) -> Result<()> {
-    if setting.needs_large_zone() {
-        let text = data::large_zone(sizes);
-        let begun = Instant::now();
-        accepted(api.import(data::LARGE, "", &text)?)?;
-        load.push(("import of the large zone", begun.elapsed()));
-    }
-    if setting.needs_small_zones() {
-        let begun = Instant::now();
-        import_small_zones(api, sizes.zones)?;
-        load.push(("import of the small zones", begun.elapsed()));
-    }
-    if setting.needs_steered_zone() {
-        accepted(api.import(data::STEERED, "", &data::head())?)?;
-        for (label, mut record) in data::steered_records() {
-            let domain = format!("{label}.{}", data::STEERED);
-            record["zone"] = data::STEERED.into();
-            record["domain"] = domain.clone().into();
-            record["type"] = "A".into();
-            accepted(api.put(&format!("/v1/zones/{}/{domain}/A", data::STEERED), &record)?)?;
+/// Puts the data in through the API.
+fn fill(api: &Api, setting: &Setting, load: &mut Vec<(&'static str, Duration)>) -> Result<()> {
+    let begun = Instant::now();
+    match setting.data_set {
+        DataSet::Large => {
+            let text = std::fs::read_to_string(setting.zones.join(data::LARGE))?;
+            accepted(api.import(data::LARGE, "", &text)?)?;
         }
+        DataSet::Small => import_small_zones(api, setting.sizes.zones)?,
+        DataSet::Steered => put_steered_records(api, |_, _| {})?,
+    }
+    load.push(("import", begun.elapsed()));
+    Ok(())
+}
+
+/// Makes the zone with steered records; `change` may change each, told by its label, before.
+///
+/// # Errors
+/// When the API refuses one.
+pub fn put_steered_records(api: &Api, change: impl Fn(&str, &mut Value)) -> Result<()> {
+    accepted(api.import(data::STEERED, "", &data::head())?)?;
+    for (label, mut record) in data::steered_records() {
+        let domain = format!("{label}.{}", data::STEERED);
+        record["zone"] = data::STEERED.into();
+        record["domain"] = domain.clone().into();
+        record["type"] = "A".into();
+        change(label, &mut record);
+        accepted(api.put(&format!("/v1/zones/{}/{domain}/A", data::STEERED), &record)?)?;
     }
     Ok(())
 }
@@ -143,8 +161,8 @@ fn import_small_zones(api: &Api, count: u32) -> Result<()> {
             .map(|first| {
                 scope.spawn(move || {
                     (first..count).step_by(IMPORTS_AT_ONCE as usize).try_for_each(|number| {
-                        let zone = format!("z{number}.test");
-                        accepted(api.import(&zone, "", &data::small_zone(number))?)
+                        let zone = data::small_apex(number);
+                        accepted(api.import(&zone, "", &data::small_zone(number))?).map(drop)
                     })
                 })
             })
@@ -156,7 +174,11 @@ fn import_small_zones(api: &Api, count: u32) -> Result<()> {
     })
 }
 
-fn accepted(reply: Reply) -> Result<()> {
+/// The body of a reply that says yes.
+///
+/// # Errors
+/// When it says no.
+pub fn accepted(reply: Reply) -> Result<Value> {
     ensure!(reply.status == 200, "the API said {}: {}", reply.status, reply.message());
-    Ok(())
+    Ok(reply.body)
 }
