@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use super::body::BodyPolicy;
 use super::headers::{entity_tag, fixed_headers, tag_matches};
 use super::path::{self, PathError};
+use super::query::Params;
 use super::rate::{RateLimiter, RateState};
 use super::serve::Peer;
 use crate::error::ApiError;
@@ -112,6 +113,10 @@ impl Front {
             }
             Err(error) => return ApiError::bad_request(error.to_string()).into_response(),
         };
+        if wants_vain_dry_run(request.method(), &uri) {
+            let message = "query parameter dry_run: only PUT and POST of records can be tried out";
+            return ApiError::bad_request(message).into_response();
+        }
         let Ok(_permit) = self.requests.try_acquire() else { return overloaded() };
         let (method, deadline) = (request.method().clone(), self.deadline(uri.path()));
         *request.uri_mut() = uri.clone();
@@ -187,6 +192,20 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
     let mut parts: uri::Parts = uri.clone().into_parts();
     parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).ok()
+}
+
+/// Whether a change is to be tried out that cannot be: whoever asks for that must not find it made.
+fn wants_vain_dry_run(method: &Method, uri: &Uri) -> bool {
+    let is_asked = || {
+        let parameters = Params::parse(uri.query().unwrap_or_default());
+        parameters.is_ok_and(|parameters| parameters.flag("dry_run") == Ok(Some(true)))
+    };
+    let is_record = uri.path().starts_with("/v1/zones/") && uri.path().split('/').count() == 6;
+    match *method {
+        Method::GET | Method::HEAD => false,
+        Method::PUT | Method::POST if is_record => false,
+        _ => is_asked(),
+    }
 }
 
 fn too_many_requests(rate: RateState) -> Response<Body> {

@@ -145,13 +145,8 @@ pub(crate) async fn remove(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
     segments: Segments,
-    params: Params,
 ) -> Reply {
     let path = existing_path(&state.service, &segments)?;
-    if params.flag("dry_run")? == Some(true) {
-        // Whoever tries a deletion out must not lose the record.
-        return Err(ApiError::bad_request("query parameter dry_run: only PUT and POST can be tried out"));
-    }
     let committed = state.service.commit(&actor, move |transaction| transaction.delete_record(&path)).await?;
     Ok(with_revision(empty(), committed.revision))
 }

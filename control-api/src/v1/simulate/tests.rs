@@ -182,9 +182,15 @@ async fn a_dry_run_refuses_what_the_real_thing_refuses() {
         assert_eq!((tried.status, tried.text()), (done.status, done.text()), "{method} {path} {body}");
         assert_eq!(tried.status, status, "{method} {path} {body}");
     }
-    let reply = api.call("DELETE", &format!("{GEO_RECORD}?dry_run=true"), Value::Null).await;
-    assert_eq!(reply.status, 400, "a deletion that is tried out must not be done");
-    assert_eq!(api.get(GEO_RECORD).await.status, 200);
+    let revision = api.service.revision();
+    for (method, path) in
+        [("DELETE", GEO_RECORD), ("DELETE", ZONE), ("POST", ZONE), ("PUT", "/v1/data/sources")]
+    {
+        let reply = api.call(method, &format!("{path}?dry_run=true"), json!({})).await;
+        assert_eq!(reply.status, 400, "{method} {path}: what cannot be tried out must not be done");
+        assert!(reply.message().starts_with("query parameter dry_run: "), "{}", reply.text());
+    }
+    assert_eq!(api.service.revision(), revision);
     let reply = api.call("POST", &format!("{GEO_RECORD}?dry_run=maybe"), json!({"ttl": 5})).await;
     assert!(reply.message().starts_with("query parameter dry_run"), "{}", reply.text());
     let kept = api.done("POST", &format!("{GEO_RECORD}?dry_run=false"), json!({"ttl": 5})).await;
