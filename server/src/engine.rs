@@ -204,7 +204,7 @@ impl Responder {
             Verdict::Decline(code, error) => {
                 self.decline(&header, query.question, query.edns.as_ref(), (code, error), out)
             }
-            Verdict::UnknownKey => self.decline_signed(&query, out),
+            Verdict::UnknownKey => self.decline_signed(&query, packet, out),
         }
     }
 
@@ -230,6 +230,7 @@ impl Responder {
         sender
     }
 
+    #[inline(never)]
     fn check_cookie(&mut self, cookie: &CookieOption<'_>, from: Peer) -> Sender {
         let Some(cookies) = &self.policy.cookies else { return Sender::WithoutCookie };
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -253,6 +254,7 @@ impl Responder {
     }
 
     /// Answers without records.
+    #[cold]
     fn decline(
         &mut self,
         header: &Header,
@@ -276,17 +278,24 @@ impl Responder {
     }
 
     /// Answers a query that is signed, with whatever key: we know none.
-    fn decline_signed(&mut self, query: &Query<'_>, out: &mut [u8]) -> Result<Answered, DropReason> {
+    #[cold]
+    fn decline_signed(
+        &mut self,
+        query: &Query<'_>,
+        packet: &[u8],
+        out: &mut [u8],
+    ) -> Result<Answered, DropReason> {
         let code = (ResponseCode::NotAuthorized, None);
         let answered = self.decline(&query.header, query.question, query.edns.as_ref(), code, out)?;
         let allowed = out.len().min(limits::MINIMUM_UDP_PAYLOAD);
         // With names so long that there is no room for the record, the response code must do.
-        let signed = query.signature.as_ref().zip(out.get_mut(..allowed));
+        let signed = query.signature(packet).zip(out.get_mut(..allowed));
         let octets = signed.and_then(|(signature, out)| signature.append_bad_key(out, answered.octets));
         Ok(Answered { octets: octets.unwrap_or(answered.octets), ..answered })
     }
 
     /// Answers a question about the server itself, if the operator lets us.
+    #[cold]
     fn describe(&mut self, query: &Query<'_>, out: &mut [u8]) -> Result<Answered, DropReason> {
         let Some(text) = self.policy.server_text(&self.question) else {
             let code = (ResponseCode::Refused, Some(ExtendedError::NotSupported));
@@ -307,6 +316,7 @@ impl Responder {
     }
 
     /// Looks the question's name up and answers with what we hold.
+    #[inline(never)]
     fn resolve(&mut self, query: &Query<'_>, from: Peer, out: &mut [u8]) -> Result<Answered, DropReason> {
         let allowed = match from.transport {
             Transport::Udp => allowed_octets(query.edns.map(|edns| edns.payload_octets), self.udp_payload),

@@ -19,8 +19,8 @@ pub struct Query<'q> {
     pub class: u16,
     /// The OPT record.
     pub edns: Option<Edns<'q>>,
-    /// The TSIG record.
-    pub signature: Option<Signature<'q>>,
+    /// Where the TSIG record starts.
+    signature_at: Option<usize>,
 }
 
 /// The message does not add up. The reply repeats its question, if that can be read.
@@ -79,13 +79,21 @@ impl<'q> Query<'q> {
             record_type: RecordType(word_before(4)),
             class: word_before(2),
             edns: found.edns,
-            signature: found.signature,
+            signature_at: found.signature_at,
         })
+    }
+
+    /// The signature of the query, which must be in `packet`.
+    #[cold]
+    pub fn signature(&self, packet: &'q [u8]) -> Option<Signature<'q>> {
+        let question_end = (HEADER_OCTETS + self.question.len()).saturating_sub(4);
+        Signature::read(packet, self.signature_at?, question_end).ok()
     }
 
     /// What becomes of the query, and whose data is not looked at to tell.
     ///
     /// `is_proof_demanded` is whether the sender must prove its address, if it can.
+    #[inline]
     pub fn verdict(&self, sender: Sender, is_proof_demanded: bool) -> Verdict {
         use ResponseCode as Code;
         let decline = |code| Verdict::Decline(code, None);
@@ -95,7 +103,7 @@ impl<'q> Query<'q> {
             Some(Edns { is_malformed: true, .. }) => return decline(Code::FormatError),
             _ => {}
         }
-        if self.signature.is_some() {
+        if self.signature_at.is_some() {
             return Verdict::UnknownKey;
         }
         match self.header.opcode() {
@@ -110,6 +118,7 @@ impl<'q> Query<'q> {
         self.verdict_on_question()
     }
 
+    #[inline]
     fn verdict_on_question(&self) -> Verdict {
         let not_supported = Verdict::Decline(ResponseCode::Refused, Some(ExtendedError::NotSupported));
         match (self.class, self.record_type) {

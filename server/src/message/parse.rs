@@ -90,8 +90,8 @@ pub struct Edns<'q> {
 pub struct PseudoRecords<'q> {
     /// The OPT record.
     pub edns: Option<Edns<'q>>,
-    /// The TSIG record.
-    pub signature: Option<Signature<'q>>,
+    /// Where the TSIG record starts. It is rare: whoever needs it reads it again.
+    pub signature_at: Option<usize>,
 }
 
 /// Finds the OPT and TSIG records among the records that start at `position`, right behind the question.
@@ -100,7 +100,19 @@ pub struct PseudoRecords<'q> {
 /// Records that are not whole, octets behind the last one, two OPT records, an OPT record outside the
 /// additional section or not at the root (RFC 6891, 6.1.1), a TSIG record that is malformed or not the last
 /// of all (RFC 8945, 5.2).
+#[inline]
 pub fn read_pseudo_records(
+    packet: &[u8],
+    position: usize,
+    record_counts: [u16; 3],
+) -> Result<PseudoRecords<'_>, Malformed> {
+    if position == packet.len() && record_counts == [0; 3] {
+        return Ok(PseudoRecords::default());
+    }
+    walk_records(packet, position, record_counts)
+}
+
+fn walk_records(
     packet: &[u8],
     position: usize,
     record_counts: [u16; 3],
@@ -115,16 +127,16 @@ pub fn read_pseudo_records(
         let record = Record::read(packet, owner_at)?;
         position = record.end;
         match record.record_type {
-            TYPE_OPT | TYPE_TSIG if index < before_additional || found.signature.is_some() => {
+            TYPE_OPT | TYPE_TSIG if index < before_additional || found.signature_at.is_some() => {
                 return Err(Malformed);
             }
             TYPE_OPT if record.is_at_root && found.edns.is_none() => found.edns = Some(Edns::read(&record)),
             TYPE_OPT => return Err(Malformed),
             TYPE_TSIG => {
-                let Record { class, ttl, data, .. } = record;
-                found.signature = Some(Signature::read(packet, owner_at, question_end, class, ttl, data)?);
+                Signature::read(packet, owner_at, question_end)?;
+                found.signature_at = Some(owner_at);
             }
-            _ if found.signature.is_some() => return Err(Malformed),
+            _ if found.signature_at.is_some() => return Err(Malformed),
             _ => {}
         }
     }
@@ -132,17 +144,17 @@ pub fn read_pseudo_records(
 }
 
 /// One record, as far as it matters.
-struct Record<'a> {
+pub(super) struct Record<'a> {
     is_at_root: bool,
     record_type: u16,
-    class: u16,
-    ttl: [u8; 4],
-    data: &'a [u8],
+    pub(super) class: u16,
+    pub(super) ttl: [u8; 4],
+    pub(super) data: &'a [u8],
     end: usize,
 }
 
 impl<'a> Record<'a> {
-    fn read(packet: &'a [u8], position: usize) -> Result<Self, Malformed> {
+    pub(super) fn read(packet: &'a [u8], position: usize) -> Result<Self, Malformed> {
         let fixed_at = skip_name(packet, position)?;
         let fixed = packet.get(fixed_at..).and_then(|rest| rest.first_chunk::<RECORD_FIXED_OCTETS>());
         let &[a, b, c, d, e, f, g, h, i, j] = fixed.ok_or(Malformed)?;
@@ -316,7 +328,7 @@ mod tests {
         let signature = |parts: &[&Vec<u8>], counts: [u16; 3]| {
             let packet: Vec<u8> = parts.iter().copied().flatten().copied().collect();
             read_pseudo_records(&packet, 0, counts)
-                .map(|found| (found.edns.is_some(), found.signature.is_some()))
+                .map(|found| (found.edns.is_some(), found.signature_at.is_some()))
         };
         let opt = opt(&[]);
         assert_eq!(signature(&[&tsig], [0, 0, 1]), Ok((false, true)));

@@ -4,7 +4,7 @@
 //! than be answered without a signature (RFC 8945, 5.2.1). The reply repeats the signature's record without
 //! its hash and with error BADKEY; it is not signed (RFC 8945, 5.3.2).
 
-use crate::message::parse::Malformed;
+use crate::message::parse::{Malformed, Record};
 use crate::message::{HEADER_OCTETS, read_u16};
 
 /// The type of the record.
@@ -31,19 +31,14 @@ pub struct Signature<'q> {
 }
 
 impl<'q> Signature<'q> {
-    /// Reads the record with this owner, class, TTL and data. The question's name ends at `question_end`.
+    /// Reads the record at an offset of a packet. The question's name ends at `question_end`.
     ///
     /// # Errors
     /// A class other than ANY, a TTL other than 0 (RFC 8945, 4.2), data that does not add up, and an owner that
     /// is compressed in any other way than against the question.
-    pub fn read(
-        packet: &'q [u8],
-        owner_at: usize,
-        question_end: usize,
-        class: u16,
-        ttl: [u8; 4],
-        data: &'q [u8],
-    ) -> Result<Self, Malformed> {
+    #[cold]
+    pub fn read(packet: &'q [u8], at: usize, question_end: usize) -> Result<Self, Malformed> {
+        let Record { class, ttl, data, .. } = Record::read(packet, at)?;
         if class != CLASS_ANY || ttl != [0; 4] {
             return Err(Malformed);
         }
@@ -56,7 +51,7 @@ impl<'q> Signature<'q> {
         if rest.len() != 6 + other_octets {
             return Err(Malformed);
         }
-        let key = key_name(packet, owner_at, question_end)?;
+        let key = key_name(packet, at, question_end)?;
         Ok(Self { key, algorithm, time, original_id })
     }
 
@@ -136,10 +131,10 @@ mod tests {
     const QUESTION: &[u8] = b"\0\0\0\0\0\0\0\0\0\0\0\0\x03www\x07example\0";
     const DATA: &[u8] = b"\x04hmac\0\0\0\0\0\0\x01\x01\x2c\0\x02ab\x12\x34\0\0\0\0";
 
-    fn read(key: &[u8], class: u16, ttl: u8, data: &[u8]) -> Result<Vec<u8>, Malformed> {
-        let packet = [QUESTION, &[0, 1, 0, 1], key].concat();
-        let at = QUESTION.len() + 4;
-        let signature = Signature::read(&packet, at, QUESTION.len(), class, [0, 0, 0, ttl], data)?;
+    fn read(key: &[u8], class: u8, ttl: u8, data: &[u8]) -> Result<Vec<u8>, Malformed> {
+        let fixed = [0, 250, 0, class, 0, 0, 0, ttl, 0, data.len() as u8];
+        let packet = [QUESTION, &[0, 1, 0, 1], key, &fixed, data].concat();
+        let signature = Signature::read(&packet, QUESTION.len() + 4, QUESTION.len())?;
         let mut out = [0; 600];
         let length = signature.append_bad_key(&mut out, 40).unwrap();
         assert_eq!(out[10..12], [0, 1]);
