@@ -56,6 +56,22 @@ pub enum ValidationError {
         /// The owner.
         owner: Name,
     },
+    /// There is nothing below a DNAME (RFC 6672, 2.4).
+    #[error("{owner} is below {dname}, whose DNAME record allows no record below it")]
+    BelowDname {
+        /// The owner.
+        owner: Name,
+        /// The owner of the DNAME.
+        dname: Name,
+    },
+    /// There is nothing below a DNAME (RFC 6672, 2.4).
+    #[error("a DNAME record allows no record below it; {below} is below {owner}")]
+    DnameAbove {
+        /// The owner of the DNAME.
+        owner: Name,
+        /// The name below.
+        below: Name,
+    },
     /// Too many types at one owner.
     #[error("{owner} has {MAX_TYPES_AT_OWNER} record types already")]
     TooManyTypes {

@@ -175,6 +175,26 @@ impl View<'_> {
         newest.overlay(table, prefix, &mut found);
         Ok(found.into_iter().collect())
     }
+
+    /// A key under a prefix that is wanted. Holds one entry at a time.
+    pub(crate) fn find(
+        &self,
+        newest: &Layer,
+        table: Table,
+        prefix: &[u8],
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<Vec<u8>>, ApiError> {
+        for entry in self.store.scan(table, prefix, None) {
+            let (key, _) = entry?;
+            if is_wanted(&key) && self.get(newest, table, &key)?.is_some() {
+                return Ok(Some(key));
+            }
+        }
+        let mut added = BTreeMap::new();
+        self.batch.overlay(table, prefix, &mut added);
+        newest.overlay(table, prefix, &mut added);
+        Ok(added.into_keys().find(|key| is_wanted(key)))
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use filters::{AnswerId, FeedId};
 use serde_json::Value;
 use store::Table;
-use zones::{Change, Name, RecordDoc, RecordId, RecordType};
+use zones::{Change, Name, RecordDoc, RecordId, RecordType, ValidationError};
 use zones::{compile, validate};
 
 use super::codec;
@@ -141,7 +141,31 @@ impl Transaction<'_> {
         let present =
             neighbors.iter().filter_map(|(key, _)| codec::parse_record_key(key)).map(|(_, _, rtype)| rtype);
         validate::placement(&path.zone, &path.owner, path.rtype, present)
+            .and(self.check_dnames(path)?)
             .map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+
+    /// Whether a new record would be below a DNAME, or be one with something below it.
+    fn check_dnames(&self, path: &RecordPath) -> Result<Result<(), ValidationError>, ApiError> {
+        let RecordPath { zone, owner, rtype } = path;
+        let above = std::iter::successors(owner.parent(), Name::parent);
+        for name in above.take_while(|name| name.is_subdomain_of(zone)) {
+            if self.stored_record(&codec::record_key(zone, &name, RecordType::DNAME))?.is_some() {
+                return Ok(Err(ValidationError::BelowDname { owner: owner.clone(), dname: name }));
+            }
+        }
+        if *rtype != RecordType::DNAME {
+            return Ok(Ok(()));
+        }
+        let below = |key: &[u8]| {
+            let (_, name, _) = codec::parse_record_key(key)?;
+            Name::parse(name).ok().filter(|name| name != owner && name.is_subdomain_of(owner))
+        };
+        let found = self.find(Table::Records, &codec::records_of_zone(zone), |key| below(key).is_some())?;
+        Ok(match found.as_deref().and_then(below) {
+            Some(below) => Err(ValidationError::DnameAbove { owner: owner.clone(), below }),
+            None => Ok(()),
+        })
     }
 
     /// Puts given fields into a record.

@@ -152,6 +152,16 @@ impl<'a> Transaction<'a> {
         self.around.view.scan(&self.layer, table, prefix)
     }
 
+    /// The first key under a prefix that is wanted, of however many.
+    pub(super) fn find(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<Vec<u8>>, ApiError> {
+        self.around.view.find(&self.layer, table, prefix, is_wanted)
+    }
+
     /// Stores a document.
     pub(super) fn put<T: Serialize>(
         &mut self,

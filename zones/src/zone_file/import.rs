@@ -8,7 +8,7 @@ use std::io::BufRead;
 
 use super::generate::{Steps, write_line};
 use super::lexer::{Entry, Lexer};
-use super::{ImportLimits, ImportedRrset, Soa, ZoneFile, ZoneFileError};
+use super::{ImportLimits, ImportedRrset, Soa, ZoneFile, ZoneFileError, placement};
 use crate::name::wire_length;
 use crate::rdata::{self, Token, parse_period};
 use crate::{Name, RecordType};
@@ -298,14 +298,23 @@ impl Import<'_> {
     }
 
     fn warn(&mut self, message: impl Display) {
+        let line = self.line;
+        self.warn_of_the_whole(|| format!("line {line}: {message}"));
+    }
+
+    /// Adds a warning that has no line.
+    fn warn_of_the_whole(&mut self, message: impl FnOnce() -> String) {
         if self.file.warnings.len() < self.limits.warnings {
-            self.file.warnings.push(format!("line {}: {message}", self.line));
+            self.file.warnings.push(message());
         } else {
             self.unsaid_warnings += 1;
         }
     }
 
     fn finish(mut self) -> ZoneFile {
+        let mut rrsets = std::mem::take(&mut self.file.rrsets);
+        placement::review(self.apex, &mut rrsets, |message| self.warn_of_the_whole(|| message));
+        self.file.rrsets = rrsets;
         let warnings = &mut self.file.warnings;
         for (rtype, line, count) in self.left_out {
             let message = format!("line {line}: {rtype} records are not imported, {count} left out");

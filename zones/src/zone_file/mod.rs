@@ -6,12 +6,14 @@
 //! Understood: `$ORIGIN`, `$TTL`, `$GENERATE`, parentheses, comments, escapes, omitted owners, TTLs and classes,
 //! TTL units, and the generic form of RFC 3597. `$INCLUDE` is refused: the text may come from anyone, and the
 //! files it would name are this machine's. Syntax errors end the import with their line. What can be left out
-//! without changing the rest (records of other zones, repeated records, signatures) is left out with a warning.
+//! without changing the rest (records of other zones, repeated records, signatures, what is below a DNAME) is left
+//! out with a warning.
 
 mod export;
 mod generate;
 mod import;
 mod lexer;
+mod placement;
 
 pub use export::{ExportError, Exporter};
 pub use import::parse;

@@ -238,6 +238,47 @@ fn limits_end_the_import() {
 }
 
 #[test]
+fn what_is_below_a_dname_is_left_out_wherever_it_stands() {
+    let file = read(
+        "$TTL 60\nx.d A 192.0.2.1\n*.d TXT x\nd DNAME other\nd TXT kept\nxd A 192.0.2.2\na.b.x.d A 192.0.2.3",
+    );
+    let file = file.unwrap();
+    let kept: Vec<String> =
+        file.rrsets.iter().map(|rrset| format!("{} {}", rrset.owner, rrset.rtype)).collect();
+    assert_eq!(kept, ["d.example.com DNAME", "d.example.com TXT", "xd.example.com A"]);
+    let left_out = |owner: &str| {
+        format!(
+            "{owner}.d.example.com {} is below the DNAME record of d.example.com and left out",
+            if owner == "*" { "TXT" } else { "A" }
+        )
+    };
+    assert_eq!(file.warnings, [left_out("x"), left_out("*"), left_out("a.b.x")]);
+}
+
+#[test]
+fn a_dname_at_the_apex_leaves_the_apex_alone() {
+    let file = read("$TTL 60\n@ DNAME other.\n@ MX 1 mail.other.\nwww A 192.0.2.1\n").unwrap();
+    assert_eq!(file.rrsets.len(), 2);
+    assert_eq!(file.warnings.len(), 1, "{:?}", file.warnings);
+}
+
+#[test]
+fn servers_that_are_aliases_are_told_and_kept() {
+    let file = read(
+        "$TTL 60\n@ NS NS1\n@ MX 5 mail\n@ MX 6 host\nns1 CNAME host\nmail CNAME host\nhost A 192.0.2.1\nsub NS ns1.other.\n",
+    );
+    let file = file.unwrap();
+    assert_eq!(file.rrsets.len(), 6);
+    assert_eq!(
+        file.warnings,
+        [
+            "example.com NS: ns1.example.com has a CNAME record, but must have addresses",
+            "example.com MX: mail.example.com has a CNAME record, but must have addresses",
+        ]
+    );
+}
+
+#[test]
 fn a_byte_order_mark_is_not_part_of_the_first_owner() {
     assert_eq!(records("\u{feff}a 1 A 192.0.2.1"), ["a.example.com 1 A 192.0.2.1"]);
 }

@@ -321,3 +321,44 @@ fn more_answers_than_a_chain_can_choose_among_are_refused() {
     let filters = vec![json!({"filter": "shuffle"}); 65];
     assert_refused(fixture.create(www(), json!({"answers": [], "filters": filters})), 400, "at most 64");
 }
+
+#[test]
+fn there_is_nothing_below_a_dname() {
+    let fixture = Fixture::with_zone();
+    let dname = |owner: &str| {
+        fixture.create(path("example.com", owner, "DNAME"), json!({"answers": [["other.test"]]}))
+    };
+    let address =
+        |owner: &str| fixture.create(path("example.com", owner, "A"), json!({"answers": [["192.0.2.1"]]}));
+    dname("tree.example.com").unwrap();
+    address("tree.example.com").unwrap();
+    for owner in ["x.tree.example.com", "a.b.tree.example.com", "*.tree.example.com"] {
+        assert_refused(address(owner), 400, &format!("{owner} is below tree.example.com"));
+    }
+    address("a.wood.example.com").unwrap();
+    address("xwood.example.com").unwrap();
+    assert_refused(dname("wood.example.com"), 400, "a.wood.example.com is below wood.example.com");
+    assert_refused(dname("example.com"), 400, "a DNAME record allows no record below it");
+    fixture.delete(path("example.com", "a.wood.example.com", "A")).unwrap();
+    dname("wood.example.com").unwrap();
+}
+
+#[test]
+fn what_one_change_set_does_below_a_dname_is_seen_by_its_next_step() {
+    let fixture = Fixture::with_zone();
+    let fields = |rtype: &str, data: &str| {
+        let path = path("example.com", "x.example.com", rtype);
+        RecordFields::parse(&object(json!({"answers": [[data]]})), &path)
+    };
+    let below = RecordFields::parse(
+        &object(json!({"answers": [["192.0.2.1"]]})),
+        &path("example.com", "a.x.example.com", "A"),
+    );
+    let dname = fields("DNAME", "other.test");
+    let result = fixture.service.commit_blocking(&actor(), move |transaction| {
+        transaction.create_record(&path("example.com", "a.x.example.com", "A"), below)?;
+        transaction.create_record(&path("example.com", "x.example.com", "DNAME"), dname)
+    });
+    assert_refused(result, 400, "a.x.example.com is below x.example.com");
+    assert_eq!(fixture.dns("a.x.example.com", "A"), Found::NoName);
+}
