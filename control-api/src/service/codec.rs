@@ -166,6 +166,11 @@ pub(crate) fn link_key(target: &Name, zone: &Name) -> Vec<u8> {
     key
 }
 
+/// The key of the serial that a deleted zone had (table `Meta`).
+pub(crate) fn deleted_serial_key(zone: &Name) -> Vec<u8> {
+    [&b"serial\0"[..], &zone_key(zone)].concat()
+}
+
 /// The key of an activity entry: newest first, then by id.
 pub(crate) fn activity_key(timestamp_us: u64, id: [u8; 12]) -> Vec<u8> {
     [&(!timestamp_us).to_be_bytes()[..], &id[..]].concat()

@@ -85,7 +85,8 @@ impl Transaction<'_> {
             return Err(ApiError::bad_request("zone already exists"));
         }
         let mut zone = self.default_zone(name);
-        if let Some(served) = served_serial {
+        let deleted_at = self.take_serial_of_deleted(name)?;
+        for served in served_serial.into_iter().chain(deleted_at) {
             zone.serial = later_serial(zone.serial, served);
         }
         match fields.link.clone() {
@@ -118,8 +119,7 @@ impl Transaction<'_> {
             expiry: EXPIRY,
             hostmaster: options.hostmaster.clone(),
             primary_master: options.nameservers.first().cloned().unwrap_or_default(),
-            // The low 32 bits: serials are compared in a circle (RFC 1982).
-            serial: (now_s & u64::from(u32::MAX)) as u32,
+            serial: serial_of_time(now_s),
             networks: vec![GLOBAL_NETWORK],
             dns_servers: options.nameservers.clone(),
             link: None,
@@ -235,6 +235,7 @@ impl Transaction<'_> {
                 String::from_utf8_lossy(linker)
             )));
         }
+        self.keep_serial_of_deleted(name, &zone)?;
         let records = codec::records_of_zone(name);
         let uses = codec::uses_by_records(&records);
         for (key, _) in self.scan(Table::FeedUses, &uses)? {
@@ -255,12 +256,39 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Remembers the serial of a zone that goes, if one made anew would not have a later one anyway: changes can come
+    /// faster than one a second, and imported serials are as they were.
+    fn keep_serial_of_deleted(&mut self, name: &Name, zone: &ZoneDoc) -> Result<(), ApiError> {
+        let mut served = zone.clone();
+        for _ in 0..limits::MAX_LINKS {
+            let target = served.link.as_deref().and_then(|target| Name::parse(target).ok());
+            match target.map(|target| self.find_zone(&target)).transpose()?.flatten() {
+                Some(next) => served = next,
+                None => break,
+            }
+        }
+        let fresh = serial_of_time(self.now_s());
+        if later_serial(fresh, served.serial) != fresh {
+            self.put(Table::Meta, codec::deleted_serial_key(name), &served.serial)?;
+        }
+        Ok(())
+    }
+
+    /// The remembered serial of a zone that was deleted, and forgets it: the zone has its own again.
+    fn take_serial_of_deleted(&mut self, name: &Name) -> Result<Option<u32>, ApiError> {
+        let key = codec::deleted_serial_key(name);
+        let serial = self.get(Table::Meta, &key)?;
+        if serial.is_some() {
+            self.layer.delete(Table::Meta, key);
+        }
+        Ok(serial)
+    }
+
     /// Marks a zone as changed: its serial grows by one, once per change set. Gives the zone with it.
     pub(super) fn touch_zone(&mut self, name: &Name) -> Result<ZoneDoc, ApiError> {
         let mut zone = self.zone(name)?;
         if !self.touched.contains_key(name) {
-            // Zero is skipped: some software takes it for "no serial yet".
-            zone.serial = zone.serial.wrapping_add(1).max(1);
+            zone.serial = next_serial(zone.serial);
             self.put(Table::Zones, codec::zone_key(name), &zone)?;
             self.touched.insert(name.clone(), Touch::Changed);
         }
@@ -304,9 +332,19 @@ fn settings(zone: &ZoneDoc) -> Result<zones::ZoneSettings, ApiError> {
     compile::zone(zone).map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))
 }
 
+/// The serial of a zone made now: the low 32 bits of the time, for serials are compared in a circle (RFC 1982).
+fn serial_of_time(now_s: u64) -> u32 {
+    (now_s & u64::from(u32::MAX)) as u32
+}
+
+/// The serial behind another (RFC 1982, 3.1). Zero is skipped: some software takes it for "no serial yet".
+fn next_serial(serial: u32) -> u32 {
+    serial.wrapping_add(1).max(1)
+}
+
 /// `serial`, or the one behind `served` if that is later (RFC 1982, 3.2).
 fn later_serial(serial: u32, served: u32) -> u32 {
-    let next = served.wrapping_add(1);
+    let next = next_serial(served);
     let is_later = next.wrapping_sub(serial).cast_signed() > 0;
     if is_later { next } else { serial }
 }

@@ -63,6 +63,38 @@ fn a_zone_sent_back_as_it_was_read_is_no_change() {
 }
 
 #[test]
+fn a_zone_made_anew_goes_on_from_the_serial_it_had() {
+    let fixture = Fixture::with_zone();
+    for ttl in 1..6 {
+        fixture.update_zone("example.com", json!({"ttl": ttl})).unwrap();
+    }
+    fixture.delete_zone("example.com").unwrap();
+    let fixture = fixture.reopen();
+    fixture.now_s.store(START_S + 2, Ordering::Relaxed);
+    fixture.create_zone("example.com", json!({})).unwrap();
+    assert_eq!(fixture.serial("example.com"), START_S as u32 + 6, "not back to the time");
+    fixture.delete_zone("example.com").unwrap();
+    fixture.now_s.store(START_S + 100, Ordering::Relaxed);
+    fixture.create_zone("example.com", json!({})).unwrap();
+    assert_eq!(fixture.serial("example.com"), START_S as u32 + 100, "the time is later now");
+    fixture.delete_zone("example.com").unwrap();
+    fixture.create_zone("example.com", json!({})).unwrap();
+    assert_eq!(fixture.serial("example.com"), START_S as u32 + 101, "within one second, too");
+}
+
+#[test]
+fn a_linked_zone_made_anew_goes_on_from_the_serial_of_its_target() {
+    let fixture = Fixture::with_zone();
+    for ttl in 1..6 {
+        fixture.update_zone("example.com", json!({"ttl": ttl})).unwrap();
+    }
+    fixture.create_zone("linked.test", json!({"link": "example.com"})).unwrap();
+    fixture.delete_zone("linked.test").unwrap();
+    fixture.create_zone("linked.test", json!({})).unwrap();
+    assert_eq!(fixture.serial("linked.test"), START_S as u32 + 6);
+}
+
+#[test]
 fn a_serial_goes_on_past_its_highest_value() {
     let fixture = Fixture::with_zone();
     fixture
