@@ -61,10 +61,12 @@ fn leading_name(octets: &[u8]) -> &[u8] {
 }
 
 impl<'a> Resolution<'a> {
-    /// Adds the addresses of hosts, as far as they are ours and fit. Leaving some out takes nothing from the
-    /// answer, so that it is not marked (RFC 2181, 9). Steered addresses are left out: the choice among them
-    /// belongs to a question for them.
-    pub(super) fn add_addresses(&mut self, targets: &Targets<'a>) {
+    /// Adds the addresses of hosts, as far as they are ours and fit; those of service bindings with the bindings
+    /// that they have themselves (RFC 9460, 4.1). Leaving some out takes nothing from the answer, so that it is
+    /// not marked (RFC 2181, 9). Steered records are left out: the choice among them belongs to a question for
+    /// them. `answered` is the type of the answer, `name` is whose it is.
+    pub(super) fn add_addresses(&mut self, targets: &Targets<'a>, answered: RecordType, name: &QueryName) {
+        let is_binding = matches!(answered, RecordType::SVCB | RecordType::HTTPS);
         let mut host = QueryName::default();
         for target in targets.iter() {
             if host.read(target, 0).is_err() {
@@ -77,7 +79,9 @@ impl<'a> Resolution<'a> {
             else {
                 continue;
             };
-            let rrsets = ADDRESS_TYPES.into_iter().filter_map(|record_type| node.rrset(record_type));
+            let binding = (is_binding && host.wire() != name.wire()).then_some(answered);
+            let record_types = ADDRESS_TYPES.into_iter().chain(binding);
+            let rrsets = record_types.filter_map(|record_type| node.rrset(record_type));
             for rrset in rrsets.filter(|rrset| matches!(rrset.body, RrsetBody::Static(_))) {
                 if self.write(Section::Additional, Owner::Spelled(target), &rrset, Take::All, |_| {}).is_err()
                 {

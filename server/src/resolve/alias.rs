@@ -1,6 +1,6 @@
 //! Names that stand for other names: DNAME substitution, and the end of circles.
 
-use zones::{Node, QueryName, RecordType, ZoneMatch};
+use zones::{Node, QueryName, RecordType, RrsetBody, ZoneMatch};
 
 use super::{Current, Resolution, Step, Take};
 use crate::limits;
@@ -13,17 +13,20 @@ const LONGEST_NAME: usize = 255;
 pub struct Substitution {
     octets: [u8; LONGEST_NAME],
     length: usize,
+    /// The hash of the DNAME's owner.
+    owner: u64,
 }
 
 impl Substitution {
-    /// `prefix` (labels) put before `target` (a whole name); `None` if that is too long for a name.
-    pub fn new(prefix: &[u8], target: &[u8]) -> Option<Self> {
+    /// `prefix` (labels) put before `target` (a whole name) by the DNAME of `owner`; `None` if that is too long
+    /// for a name.
+    pub fn new(prefix: &[u8], target: &[u8], owner: u64) -> Option<Self> {
         let length = prefix.len() + target.len();
         let mut octets = [0; LONGEST_NAME];
         let (front, back) = octets.get_mut(..length)?.split_at_mut_checked(prefix.len())?;
         front.copy_from_slice(prefix);
         back.copy_from_slice(target);
-        Some(Self { octets, length })
+        Some(Self { octets, length, owner })
     }
 
     /// The name.
@@ -37,12 +40,16 @@ impl Substitution {
 pub struct Visited {
     hashes: [u64; limits::ALIAS_HOPS + 1],
     count: usize,
+    /// The owners of the DNAMEs in the answer.
+    dnames: [u64; limits::ALIAS_HOPS + 1],
+    dname_count: usize,
 }
 
 impl Visited {
     /// Only the question so far.
     pub fn starting_at(question: &QueryName) -> Self {
-        let mut visited = Self { hashes: [0; limits::ALIAS_HOPS + 1], count: 0 };
+        let none = [0; limits::ALIAS_HOPS + 1];
+        let mut visited = Self { hashes: none, count: 0, dnames: none, dname_count: 0 };
         visited.insert(question);
         visited
     }
@@ -62,6 +69,20 @@ impl Visited {
     }
 }
 
+impl Visited {
+    /// Notes the DNAME of a substitution, which is in the answer now.
+    pub fn insert_dname(&mut self, substitution: &Substitution) {
+        if let Some(slot) = self.dnames.get_mut(self.dname_count) {
+            *slot = substitution.owner;
+            self.dname_count += 1;
+        }
+    }
+
+    fn has_dname(&self, owner: u64) -> bool {
+        self.dnames.iter().take(self.dname_count).any(|&known| known == owner)
+    }
+}
+
 /// FNV-1a.
 fn hash(octets: &[u8]) -> u64 {
     octets
@@ -77,19 +98,29 @@ impl<'a> Resolution<'a> {
         current: Current<'_>,
         owner_label: usize,
         found: &ZoneMatch<'a>,
+        visited: Option<&Visited>,
     ) -> Result<Step<'a>, Full> {
         let Some(dname) = node.rrset(RecordType::DNAME) else { return self.deny(current, found) };
         let before = self.whole;
+        let owner = hash(current.name.suffix(owner_label));
         let mut target = None;
-        self.write(Section::Answer, current.owner(owner_label), &dname, Take::First, |rdata| {
-            target = Some(rdata);
-        })?;
+        match dname.body {
+            // It is in the answer already, and no record is in an RRset twice (RFC 2181, 5).
+            RrsetBody::Static(rdatas) if visited.is_some_and(|visited| visited.has_dname(owner)) => {
+                target = rdatas.iter().next();
+            }
+            _ => {
+                self.write(Section::Answer, current.owner(owner_label), &dname, Take::First, |rdata| {
+                    target = Some(rdata);
+                })?;
+            }
+        }
         // Without its CNAME the DNAME is not an answer: both go out, or neither.
         let with_dname = std::mem::replace(&mut self.whole, before);
         let Some(target) = target else { return self.deny(current, found) };
         let wire = current.name.wire();
         let prefix = wire.get(..current.name.offset(owner_label)).unwrap_or(&[]);
-        let Some(substitution) = Substitution::new(prefix, target) else {
+        let Some(substitution) = Substitution::new(prefix, target, owner) else {
             self.whole = with_dname;
             self.code = ResponseCode::NameTooLong;
             return Ok(Step::Done);
@@ -113,9 +144,9 @@ mod tests {
     fn a_substitution_may_have_255_octets_and_no_more() {
         let target = [&[63][..], &[b'a'; 63], &[0]].concat();
         let prefix = vec![b'b'; 255 - target.len()];
-        let name = Substitution::new(&prefix, &target).unwrap();
+        let name = Substitution::new(&prefix, &target, 0).unwrap();
         assert_eq!(name.name(), [&prefix[..], &target].concat());
-        assert!(Substitution::new(&[&prefix[..], b"b"].concat(), &target).is_none());
+        assert!(Substitution::new(&[&prefix[..], b"b"].concat(), &target, 0).is_none());
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl<'a> Resolution<'a> {
 
     /// Resolves `question`; `alias` is room for the names that it leads to.
     pub fn run(&mut self, question: &QueryName, alias: &mut QueryName) -> Ending {
-        let first = self.resolve(Current { name: question, is_question: true });
+        let first = self.resolve(Current { name: question, is_question: true }, None);
         let texts_ttl_s = (first.is_ok() && self.authority == Authority::Ours && self.steering.keep_texts())
             .then_some(self.chosen_ttl_s);
         let is_truncated = first.and_then(|step| self.follow(step, question, alias)).is_err();
@@ -162,12 +162,15 @@ impl<'a> Resolution<'a> {
                 self.steering.counters().count(Counter::AliasLimit);
                 return Ok(());
             }
-            step = self.resolve(Current { name: alias, is_question: false })?;
+            if let Step::Substituted(substitution) = &step {
+                visited.insert_dname(substitution);
+            }
+            step = self.resolve(Current { name: alias, is_question: false }, Some(&visited))?;
         }
     }
 
-    /// Deals with one name.
-    fn resolve(&mut self, current: Current<'_>) -> Result<Step<'a>, Full> {
+    /// Deals with one name. `visited` is where the aliases before it were, if it is not the question.
+    fn resolve(&mut self, current: Current<'_>, visited: Option<&Visited>) -> Result<Step<'a>, Full> {
         let snapshot = self.snapshot;
         let Some(found) = snapshot.find_zone(current.name, self.record_type) else {
             if current.is_question {
@@ -190,7 +193,9 @@ impl<'a> Resolution<'a> {
                 step
             }
             Lookup::Delegation { cut, cut_label } => self.refer(cut, current, cut_label),
-            Lookup::Dname { node, owner_label } => self.substitute(node, current, owner_label, &found),
+            Lookup::Dname { node, owner_label } => {
+                self.substitute(node, current, owner_label, &found, visited)
+            }
             Lookup::NxDomain => {
                 self.code = ResponseCode::NameError;
                 self.deny(current, &found)
@@ -220,7 +225,7 @@ impl<'a> Resolution<'a> {
         }
         let owner = current.owner(0);
         if let Some(rrset) = node.rrset(self.record_type) {
-            if self.answer(owner, &rrset)? { Ok(Step::Done) } else { self.deny(current, found) }
+            if self.answer(current, &rrset)? { Ok(Step::Done) } else { self.deny(current, found) }
         } else if let Some(cname) = node.rrset(RecordType::CNAME) {
             let mut target = None;
             self.write(Section::Answer, owner, &cname, Take::First, |rdata| target = Some(rdata))?;
@@ -245,7 +250,7 @@ impl<'a> Resolution<'a> {
         }
         let mut is_answered = false;
         for rrset in node.rrsets() {
-            is_answered |= self.answer(current.owner(0), &rrset)?;
+            is_answered |= self.answer(current, &rrset)?;
             if is_answered && self.any != AnyPolicy::All {
                 return Ok(Step::Done);
             }
@@ -299,7 +304,8 @@ impl<'a> Resolution<'a> {
 
     /// Writes an RRset that was asked for and the addresses of the names in it; false if a chain left nothing
     /// of it.
-    fn answer(&mut self, owner: Owner<'_>, rrset: &Rrset<'a>) -> Result<bool, Full> {
+    fn answer(&mut self, current: Current<'_>, rrset: &Rrset<'a>) -> Result<bool, Full> {
+        let owner = current.owner(0);
         let take = if rrset.rtype == RecordType::CNAME { Take::First } else { Take::All };
         let Some(target_offset) = addresses::target_offset(rrset.rtype) else {
             return self.write(Section::Answer, owner, rrset, take, |_| {});
@@ -308,7 +314,7 @@ impl<'a> Resolution<'a> {
         let written = self.write(Section::Answer, owner, rrset, take, |rdata| {
             targets.add(rdata.get(target_offset..).unwrap_or(&[]));
         })?;
-        self.add_addresses(&targets);
+        self.add_addresses(&targets, rrset.rtype, current.name);
         Ok(written)
     }
 

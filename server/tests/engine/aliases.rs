@@ -200,3 +200,12 @@ fn a_dname_onto_itself_ends() {
     assert_eq!(reply.status(), "NOERROR aa");
     assert_eq!(reply.answer().len(), 2);
 }
+
+#[test]
+fn a_dname_that_applies_again_is_in_the_answer_once() {
+    let mut responder = serving("zone example.com\nexample.com DNAME a.example.com");
+    let reply = ask("x.example.com", A).tcp().of(&mut responder);
+    let count = |rtype: &str| reply.answer().iter().filter(|line| line.contains(rtype)).count();
+    assert_eq!(count(" DNAME "), 1, "{:?}", reply.answer());
+    assert!(count(" CNAME ") > 10, "{:?}", reply.answer());
+}

@@ -160,3 +160,23 @@ fn a_root_zone_is_a_zone() {
     assert_reply(&reply, &["NOERROR aa", "an . 300 NS a.root.", "ad a.root. 300 A 192.0.2.1"]);
     assert!(ask("nope", A).of(&mut responder).authority()[0].starts_with(". 120 SOA"));
 }
+
+#[test]
+fn a_service_binding_comes_with_the_bindings_and_addresses_of_its_target() {
+    const HTTPS: u16 = 65;
+    let mut responder = serving(
+        "zone example.com
+         example.com HTTPS 0 pool.example.com
+         pool.example.com HTTPS 1 pool.example.com
+         pool.example.com A 192.0.2.1
+         pool.example.com TXT unrelated",
+    );
+    let types = |reply: &Reply| {
+        let record_type = |record: &hickory_proto::rr::Record| record.record_type().to_string();
+        reply.message.additionals.iter().map(record_type).collect::<Vec<_>>()
+    };
+    let reply = ask("example.com", HTTPS).of(&mut responder);
+    assert_eq!(types(&reply), ["A", "HTTPS"]);
+    let reply = ask("pool.example.com", HTTPS).of(&mut responder);
+    assert_eq!(types(&reply), ["A"], "the answer is not repeated");
+}
