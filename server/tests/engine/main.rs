@@ -12,6 +12,7 @@ mod edns;
 mod garbage;
 mod kinds;
 mod made;
+mod mutations;
 mod packets;
 mod probes;
 mod referrals;

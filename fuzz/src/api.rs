@@ -1,0 +1,109 @@
+//! Requests to the control API, as its router gets them.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use control_api::auth::open_admin_key;
+use control_api::{ApiOptions, Service, ServiceOptions, limits::Limits, router};
+use geoip_data::{GeoData, GeoHandle};
+use store::MemoryStore;
+use tower::ServiceExt;
+
+const KEY: &str = "fuzz-key";
+const SOURCE: &str = "/v1/data/sources";
+
+/// Requests after which everything is made anew, so that inputs do not depend on too many before them.
+const REQUESTS_PER_API: u32 = 500;
+
+/// What the first octet of an input picks: a method and a path. A `*` is where the input's first line goes.
+const TARGETS: [(&str, &str); 16] = [
+    ("PUT", "/v1/zones/z.test"),
+    ("POST", "/v1/zones/z.test"),
+    ("DELETE", "/v1/zones/z.test"),
+    ("PUT", "/v1/zones/z.test/www.z.test/A"),
+    ("POST", "/v1/zones/z.test/www.z.test/A"),
+    ("PUT", "/v1/zones/z.test/*"),
+    ("POST", "/v1/zones/z.test/*"),
+    ("DELETE", "/v1/zones/z.test/*"),
+    ("PUT", "/v1/import/zonefile/*"),
+    ("PUT", SOURCE),
+    ("PUT", "/v1/data/feeds/*"),
+    ("POST", "/v1/feed/*"),
+    ("GET", "/v1/feed/*"),
+    ("GET", "/v1/search?*"),
+    ("GET", "/*"),
+    ("PUT", "/v1/zones/*"),
+];
+
+struct Api {
+    runtime: tokio::runtime::Runtime,
+    geo: GeoHandle,
+    service: Service,
+    router: Router,
+    requests: u32,
+}
+
+thread_local! {
+    static API: RefCell<Api> = RefCell::new(Api::new());
+}
+
+impl Api {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let geo = GeoHandle::new(GeoData::embedded());
+        let (service, router) = fresh(&geo);
+        Self { runtime, geo, service, router, requests: 0 }
+    }
+
+    fn send(&mut self, request: Request<Body>) -> StatusCode {
+        if self.requests == REQUESTS_PER_API {
+            self.service.shutdown();
+            (self.service, self.router) = fresh(&self.geo);
+            self.requests = 0;
+        }
+        self.requests += 1;
+        let router = self.router.clone();
+        self.runtime.block_on(async move {
+            let response = router.oneshot(request).await.expect("a router always replies");
+            let status = response.status();
+            let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body in memory");
+            assert!(!status.is_server_error(), "{status}: {}", String::from_utf8_lossy(&body));
+            status
+        })
+    }
+}
+
+fn fresh(geo: &GeoHandle) -> (Service, Router) {
+    let service =
+        Service::open(Arc::new(MemoryStore::new()), ServiceOptions::default()).expect("an empty store");
+    open_admin_key(&service, &std::env::temp_dir(), Some(KEY)).expect("a key");
+    let limits = Limits { rate_limit: u32::MAX, ..Limits::default() };
+    let router = router(service.clone(), geo.clone(), ApiOptions { limits, ..ApiOptions::default() });
+    (service, router)
+}
+
+/// An octet for method and path, a line that goes into the path, and a body. No request may fail for a reason of
+/// ours.
+pub fn request(data: &[u8]) {
+    let Some((&first, rest)) = data.split_first() else { return };
+    let (method, path) = TARGETS[usize::from(first) % TARGETS.len()];
+    let (line, body) = match rest.iter().position(|&octet| octet == b'\n') {
+        Some(end) if path.contains('*') => (&rest[..end], &rest[end + 1..]),
+        _ if path.contains('*') => (rest, &[][..]),
+        _ => (&[][..], rest),
+    };
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let mut request =
+        Request::builder().method(method).uri(path.replace('*', line)).header("x-nsone-key", KEY);
+    let mut body = body.to_vec();
+    if path.contains("zonefile") {
+        request = request.header("content-type", "multipart/form-data; boundary=edge");
+        let head = "--edge\r\ncontent-disposition: form-data; name=\"zonefile\"; filename=\"z\"\r\n\r\n";
+        body = [head.as_bytes(), &body, b"\r\n--edge--\r\n"].concat();
+    }
+    let Ok(request) = request.body(Body::from(body)) else { return };
+    API.with_borrow_mut(|api| api.send(request));
+}
