@@ -5,10 +5,7 @@
 //! agree, Sextant must agree with them; where they do not, it must agree with one. What differs all the same is
 //! listed in [`differences`], each entry as a precise rule with the RFC that allows it.
 //!
-//! [`hickory`] does likewise with the in-memory authority of hickory-server over random zones, in this
-//! process, wherever the tests run.
-//!
-//! The first needs `nsd` and `knotd` and says so where they are not there. It asks a sample of all questions;
+//! It needs `nsd` and `knotd` and says so where they are not there. It asks a sample of all questions;
 //! `SEXTANT_CONFORMANCE=all` asks every one, `SEXTANT_CONFORMANCE_SEED` picks another sample.
 #![forbid(unsafe_code)]
 
