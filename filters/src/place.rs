@@ -106,25 +106,45 @@ impl SubdivisionTag {
 struct Points {
     /// By [`CountryCode::index`].
     countries: Vec<Option<Point>>,
-    /// Sorted by code; most subdivisions have no position of their own.
-    subdivisions: Vec<((CountryCode, SubdivisionCode), Point)>,
+    /// Which of `subdivisions` is the table of a country, by [`CountryCode::index`].
+    tables: Vec<Option<usize>>,
+    /// For each country whose subdivisions have positions of their own, these by [`letters`].
+    subdivisions: Vec<Vec<Option<Point>>>,
 }
 
 static POINTS: LazyLock<Points> = LazyLock::new(|| {
-    let mut points = Points { countries: vec![None; CountryCode::SPACE], subdivisions: Vec::new() };
+    let mut points = Points {
+        countries: vec![None; CountryCode::SPACE],
+        tables: vec![None; CountryCode::SPACE],
+        subdivisions: Vec::new(),
+    };
     for facts in catalog::countries() {
         points.countries[facts.code.index()] = catalog::country_position(facts.code).map(Point::new);
     }
     for country in catalog::subdivision_countries() {
+        let mut table = vec![None; LETTERS * LETTERS];
         for subdivision in catalog::subdivisions(country) {
-            if let Some(position) = catalog::subdivision_position(country, subdivision) {
-                points.subdivisions.push(((country, subdivision), Point::new(position)));
+            let position = catalog::subdivision_position(country, subdivision);
+            if let (Some(index), Some(position)) = (letters(subdivision), position) {
+                table[index] = Some(Point::new(position));
             }
         }
+        if table.iter().any(Option::is_some) {
+            points.tables[country.index()] = Some(points.subdivisions.len());
+            points.subdivisions.push(table);
+        }
     }
-    points.subdivisions.sort_unstable_by_key(|(code, _)| *code);
     points
 });
+
+const LETTERS: usize = 26;
+
+/// A dense number for a code of two letters. Only such codes have positions of their own.
+fn letters(subdivision: SubdivisionCode) -> Option<usize> {
+    let [_, first, second, 0] = subdivision.number().to_be_bytes() else { return None };
+    let letter = |octet: u8| octet.checked_sub(b'A').map(usize::from).filter(|letter| *letter < LETTERS);
+    Some(letter(first)? * LETTERS + letter(second)?)
+}
 
 /// Computes the points of the catalog unless that was done, so that no query has to.
 pub(crate) fn prepare_points() {
@@ -138,11 +158,12 @@ pub(crate) fn country_point(country: CountryCode) -> Option<Point> {
 
 /// The representative point of a subdivision, or else of its country.
 pub(crate) fn subdivision_point(country: CountryCode, subdivision: SubdivisionCode) -> Option<Point> {
-    let points = &POINTS.subdivisions;
-    match points.binary_search_by_key(&(country, subdivision), |(code, _)| *code) {
-        Ok(index) => Some(points[index].1),
-        Err(_) => country_point(country),
-    }
+    let points = &*POINTS;
+    let own = || {
+        let table = points.tables.get(country.index()).copied().flatten()?;
+        points.subdivisions.get(table)?.get(letters(subdivision)?).copied().flatten()
+    };
+    own().or_else(|| country_point(country))
 }
 
 #[cfg(test)]
@@ -157,6 +178,21 @@ mod tests {
     fn a_quarter_of_the_globe_is_ten_thousand_kilometres() {
         let distance = point(0.0, 0.0).chord(point(90.0, 0.0)).distance_km().unwrap();
         assert!((distance - 10_007.5).abs() < 1.0, "{distance}");
+    }
+
+    #[test]
+    fn every_position_of_the_catalog_is_found() {
+        for country in catalog::subdivision_countries() {
+            for subdivision in catalog::subdivisions(country) {
+                let position = catalog::subdivision_position(country, subdivision)
+                    .or_else(|| catalog::country_position(country));
+                assert_eq!(
+                    subdivision_point(country, subdivision),
+                    position.map(Point::new),
+                    "{country} {subdivision}"
+                );
+            }
+        }
     }
 
     #[test]
