@@ -131,6 +131,15 @@ impl Selection {
         self.is_whole &= self.entries.len() == before;
     }
 
+    /// Keeps the entries for whose answers `keep` holds, in order; an entry without metadata has an index that no
+    /// answer has.
+    #[inline]
+    pub(crate) fn retain_by_answer(&mut self, mut keep: impl FnMut(u16) -> bool) {
+        let (before, addresses) = (self.entries.len(), &self.addresses);
+        self.entries.retain(|entry| keep(answer_of(addresses, *entry)));
+        self.is_whole &= self.entries.len() == before;
+    }
+
     /// Whether all answers are known to be there in their own order, and nothing else.
     #[inline]
     pub(crate) fn is_whole(&self) -> bool {
@@ -145,14 +154,13 @@ impl Selection {
     }
 
     fn address(&self, entry: u16) -> Option<Address> {
-        let index = entry.checked_sub(FIRST_ADDRESS)?;
-        self.addresses.get(usize::from(index)).copied()
+        address(&self.addresses, entry)
     }
 
     /// The answer whose metadata an entry has; for an entry without metadata an index that no answer has.
     #[inline]
     pub(crate) fn answer_of(&self, entry: u16) -> u16 {
-        if entry < FIRST_ADDRESS { entry } else { self.address(entry).map_or(NO_ANSWER, |it| it.answer) }
+        answer_of(&self.addresses, entry)
     }
 
     /// Makes an address that has the metadata of an answer, or none, and adds it at the end. Gives its entry;
@@ -197,6 +205,16 @@ impl Selection {
         self.is_whole = false;
         std::mem::swap(&mut self.entries, buffer);
     }
+}
+
+#[inline]
+fn answer_of(addresses: &[Address], entry: u16) -> u16 {
+    if entry < FIRST_ADDRESS { entry } else { address(addresses, entry).map_or(NO_ANSWER, |it| it.answer) }
+}
+
+fn address(addresses: &[Address], entry: u16) -> Option<Address> {
+    let index = entry.checked_sub(FIRST_ADDRESS)?;
+    addresses.get(usize::from(index)).copied()
 }
 
 /// Where an entry stands in a list of all `answer_count` answers of a record and, after them, the addresses of a

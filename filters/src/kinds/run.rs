@@ -101,12 +101,6 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         });
     }
 
-    /// Keeps the positions whose answers are to stay.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u16) -> bool) {
-        self.mark(|_, answer| if keep(answer) { Mark::Keep } else { Mark::Drop });
-        self.keep_marked(Mark::Keep);
-    }
-
     /// Whether only the first position matters. A trace shows the whole order all the same.
     #[inline]
     fn needs_only_first(&self) -> bool {

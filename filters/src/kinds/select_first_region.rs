@@ -54,6 +54,6 @@ impl SelectFirstRegion {
                 if region(answer) == first { Reason::RegionOfFirst } else { Reason::OtherRegion }
             },
         );
-        run.retain(|answer| region(answer) == first);
+        run.selection.retain_by_answer(|answer| region(answer) == first);
     }
 }
