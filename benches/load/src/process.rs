@@ -224,10 +224,14 @@ pub fn clean_up_on_signals(folder: &Path) -> Result<()> {
     let folder = folder.to_owned();
     std::thread::spawn(move || {
         let _ = signals.wait();
-        for id in tree(std::process::id()).into_iter().skip(1) {
-            let _ = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
+        // More than once, as the other threads go on until the end.
+        for _ in 0..3 {
+            for id in tree(std::process::id()).into_iter().skip(1) {
+                let _ = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            let _ = fs::remove_dir_all(&folder);
         }
-        let _ = fs::remove_dir_all(&folder);
         std::process::exit(130);
     });
     Ok(())
