@@ -323,10 +323,13 @@ impl Responder {
             Transport::Tcp => limits::STREAM_MESSAGE_OCTETS,
         };
         let edns = query.edns.as_ref().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
-        let subnet = query.edns.and_then(|edns| edns.client_subnet);
+        let subnet = query.edns.as_ref().and_then(|edns| edns.client_subnet.as_ref());
         let reply = ReplyBuilder::new(out, allowed, query.question, edns, &mut self.names)?;
+        let subnet = subnet.map(|subnet| (subnet.address(), subnet.source_bits()));
+        // This is large and stays where it is made.
+        let mut asker = Asker::new(from.address.ip(), subnet);
         let steering = Steering::new(
-            Asker::new(from.address.ip(), subnet.map(|subnet| (subnet.address(), subnet.source_bits()))),
+            &mut asker,
             self.geo.load(),
             &mut self.entropy,
             &mut self.workspace,
@@ -348,11 +351,11 @@ impl Responder {
     }
 }
 
-fn reply_edns<'a>(udp_payload: u16, edns: &Edns<'_>, options: &'a ReplyOptions) -> ReplyEdns<'a> {
+fn reply_edns<'a>(udp_payload: u16, edns: &'a Edns<'_>, options: &'a ReplyOptions) -> ReplyEdns<'a> {
     ReplyEdns {
         payload_octets: udp_payload,
         dnssec_ok: edns.dnssec_ok,
-        client_subnet: edns.client_subnet.filter(|_| !edns.is_malformed),
+        client_subnet: edns.client_subnet.as_ref().filter(|_| !edns.is_malformed),
         options: options.as_octets(),
         extended_error: None,
     }

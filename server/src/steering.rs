@@ -8,7 +8,7 @@ use crate::telemetry::counters::{Counter, Counters};
 
 /// Everything that one query's choices depend on, and the scope they gather.
 pub struct Steering<'w> {
-    asker: Asker,
+    asker: &'w mut Asker,
     geo: &'w GeoData,
     entropy: &'w mut Entropy,
     workspace: &'w mut Workspace,
@@ -19,7 +19,7 @@ pub struct Steering<'w> {
 impl<'w> Steering<'w> {
     /// Choices for a query from `asker`.
     pub fn new(
-        asker: Asker,
+        asker: &'w mut Asker,
         geo: &'w GeoData,
         entropy: &'w mut Entropy,
         workspace: &'w mut Workspace,
@@ -33,7 +33,7 @@ impl<'w> Steering<'w> {
     /// only the first goes out.
     #[inline]
     pub fn choose(&mut self, record: &Steered) -> Chosen<'_> {
-        let chosen = record.choose(&self.asker, self.geo, self.entropy, self.workspace, &mut ());
+        let chosen = record.choose(self.asker, self.geo, self.entropy, self.workspace, &mut ());
         if chosen.client.from_subnet {
             self.scope_bits = self.scope_bits.max(chosen.scope_bits);
         }

@@ -63,7 +63,7 @@ pub struct ReplyEdns<'a> {
     /// Copied from the query (RFC 3225, 3).
     pub dnssec_ok: bool,
     /// The query's client subnet.
-    pub client_subnet: Option<ClientSubnet>,
+    pub client_subnet: Option<&'a ClientSubnet>,
     /// Other options, as they are sent.
     pub options: &'a [u8],
     /// Why there is no answer; sent only if it fits.

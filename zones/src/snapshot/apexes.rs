@@ -15,6 +15,9 @@ const ZONES_PER_SHARD: usize = 32;
 /// Zones per shard below which shards are merged.
 const FEWEST_ZONES_PER_SHARD: usize = 8;
 
+/// Nodes up to which the tables of a zone stay in the caches by themselves.
+pub(super) const FEW_NODES: usize = 2048;
+
 /// One place of an open-addressing table. The hash spares looking at zones that cannot be the one.
 #[derive(Clone, Debug, Default)]
 struct Slot {
@@ -92,6 +95,8 @@ fn first_slot(hash: u64, slots: usize) -> usize {
 pub(crate) struct Apexes {
     shards: Shards<Shard>,
     count: usize,
+    /// How many zones have more nodes than caches hold by themselves.
+    large_count: usize,
     /// Bit `n` is set when some apex has `n` labels: other suffixes of a question need no look.
     depths: u128,
     /// How many apexes have each number of labels.
@@ -100,7 +105,13 @@ pub(crate) struct Apexes {
 
 impl Default for Apexes {
     fn default() -> Self {
-        Self { shards: Shards::default(), count: 0, depths: 0, depth_counts: [0; MAX_LABELS + 1] }
+        Self {
+            shards: Shards::default(),
+            count: 0,
+            large_count: 0,
+            depths: 0,
+            depth_counts: [0; MAX_LABELS + 1],
+        }
     }
 }
 
@@ -122,6 +133,11 @@ impl Apexes {
     pub(crate) fn get(&self, apex: &Name) -> Option<&Arc<Zone>> {
         let hash = keys().absolute(apex.as_wire());
         self.shards.of(hash).find(hash, apex.as_wire())
+    }
+
+    /// How many zones have more than [`FEW_NODES`] nodes.
+    pub(crate) fn large_count(&self) -> usize {
+        self.large_count
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Zone>> {
@@ -215,11 +231,17 @@ impl Apexes {
     }
 }
 
+fn is_large(zone: &Zone) -> bool {
+    zone.node_count() > FEW_NODES
+}
+
 /// Changing.
 impl Apexes {
     /// Adds a zone, or replaces the one with the same apex.
     pub(crate) fn put(&mut self, zone: Zone) {
-        let is_new = self.get(zone.apex()).is_none();
+        let old = self.get(zone.apex());
+        let (is_new, was_large) = (old.is_none(), old.is_some_and(|old| is_large(old)));
+        self.large_count = self.large_count + usize::from(is_large(&zone)) - usize::from(was_large);
         if is_new {
             self.count += 1;
             self.count_depth(zone.apex(), 1);
@@ -231,7 +253,8 @@ impl Apexes {
 
     /// Removes a zone.
     pub(crate) fn remove(&mut self, apex: &Name) {
-        if self.get(apex).is_some() {
+        if let Some(old) = self.get(apex) {
+            self.large_count -= usize::from(is_large(old));
             self.count -= 1;
             self.count_depth(apex, -1);
             self.replace(keys().absolute(apex.as_wire()), apex, None);

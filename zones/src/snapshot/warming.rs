@@ -10,6 +10,7 @@
 use std::hint::black_box;
 
 use super::Snapshot;
+use super::apexes::FEW_NODES;
 use super::hash::keys;
 use super::nodes::Shard;
 use super::query_name::label_hashes;
@@ -24,9 +25,6 @@ const MAX_LABELS: usize = 8;
 
 /// Zones up to which what leads to them stays in the caches by itself.
 const FEW_ZONES: usize = 2048;
-
-/// Nodes up to which the tables of a zone stay there, too, unless there are many zones.
-const FEW_NODES: usize = 2048;
 
 /// One name on its way.
 #[derive(Clone, Copy, Default)]
@@ -48,6 +46,9 @@ impl Snapshot {
     /// Reads the memory that look-ups of these names will read. `names` are in wire form, and may be followed
     /// by anything; what is not a name is passed over.
     pub fn warm<'n>(&self, mut names: impl Iterator<Item = &'n [u8]>) {
+        if self.apexes.len() <= FEW_ZONES && self.apexes.large_count() == 0 {
+            return;
+        }
         let mut steps = [Step::default(); GROUP];
         loop {
             let mut count = 0;
@@ -127,7 +128,7 @@ mod tests {
                 is_served: true,
             })
         });
-        let records = (0..600).map(|number| {
+        let records = (0..3000).map(|number| {
             let zone = apexes[1].clone();
             let owner = Name::parse(&format!("n{number}.example")).unwrap();
             let record = CompiledRecord::from_rdata(owner, RecordType::A, 60, &[[1; 4]]).unwrap();
@@ -149,6 +150,20 @@ mod tests {
         world.snapshot().warm(names.iter().map(Vec::as_slice));
         World::new().snapshot().warm(names.iter().map(Vec::as_slice));
         world.snapshot().warm(std::iter::empty());
+    }
+
+    #[test]
+    fn large_zones_are_counted_as_they_come_and_go() {
+        let mut world = world();
+        assert_eq!(world.snapshot().apexes.large_count(), 1);
+        let zone = Name::parse("example").unwrap();
+        let shrink = (0..1000).map(|number| {
+            let owner = Name::parse(&format!("n{number}.example")).unwrap();
+            Change::DeleteRecord { zone: zone.clone(), owner, rtype: RecordType::A }
+        });
+        assert_eq!(world.apply(2, shrink).apexes.large_count(), 0);
+        let mut world = self::world();
+        assert_eq!(world.apply(2, [Change::DeleteZone(zone)]).apexes.large_count(), 0);
     }
 
     #[test]
