@@ -14,6 +14,11 @@ use std::process::ExitCode;
 
 use config::{Command, Config};
 
+/// Queries allocate nothing. The allocator is chosen for what the control API leaves behind: this one gives it
+/// back to the system from a thread of its own, within seconds (`.cargo/config.toml` says how soon).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Exit code of a start that was refused.
 const REFUSED: u8 = 2;
 
