@@ -38,9 +38,9 @@ const PUBLISHES: u32 = 1_000;
 /// Connections that publish.
 const PUBLISHERS: u32 = 8;
 /// Feeds of the source that is pushed to, all in one request.
-const FEEDS: u32 = 10_000;
+const FEEDS: u32 = 1_000;
 /// Pushes per second: 100,000 values.
-const PUSHES: u32 = 10;
+const PUSHES: u32 = 100;
 /// Turns without and with each change.
 const ROUNDS: u64 = 5;
 
