@@ -70,7 +70,9 @@ impl Api {
             let response = router.oneshot(request).await.expect("a router always replies");
             let status = response.status();
             let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body in memory");
-            assert!(!status.is_server_error(), "{status}: {}", String::from_utf8_lossy(&body));
+            // "Not implemented" is what paths of later versions say.
+            let is_ours = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+            assert!(!is_ours, "{status}: {}", String::from_utf8_lossy(&body));
             status
         })
     }
