@@ -1,7 +1,7 @@
 //! The lookup tables of one moment: what an address maps to.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::embedded;
@@ -73,6 +73,12 @@ impl GeoData {
             value: position.and_then(|position| self.location.places.get(position)),
             prefix_bits: hit.prefix_bits,
         }
+    }
+
+    /// Reads the memory that [`GeoData::place`] will read for each of these addresses, up to 32. It waits for
+    /// memory once for all of them, where one lookup after the other would each wait several times.
+    pub fn warm_places(&self, addresses: &[Ipv4Addr]) {
+        self.location.table.warm(addresses);
     }
 
     /// The number of the autonomous system that announces an address, if one does.

@@ -23,7 +23,8 @@ mod tail;
 mod tests;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bucket::Bucket;
 use build::TableParts;
@@ -106,15 +107,11 @@ impl<T: Tail> RangeTable<T> {
     /// Looks up the address with these first 16 bits and this tail.
     #[inline]
     fn find(&self, bucket: u16, tail: T) -> Hit {
-        let bucket = self.buckets.get(usize::from(bucket)).map_or(NOTHING, |&bytes| Bucket::read(bytes));
-        let (low, high) = match bucket {
-            Bucket::Whole { value, prefix_bits } => return Hit { value, prefix_bits: prefix_bits as u8 },
-            Bucket::Plain { first, count } => (first as usize, first as usize + count as usize),
-            Bucket::Split { first_cell, cell_bits } => {
-                let cell = first_cell as usize + tail.top(cell_bits);
-                (self.cell(cell), self.cell(cell + 1))
-            }
-        };
+        let bucket = self.bucket(bucket);
+        if let Bucket::Whole { value, prefix_bits } = bucket {
+            return Hit { value, prefix_bits: prefix_bits as u8 };
+        }
+        let (low, high) = self.entries(bucket, tail);
         let entries = self.tails.get(low..high).unwrap_or_default();
         let next = low + entries.partition_point(|&start| T::read(start) <= tail);
         // The first entry of a bucket starts at zero, so `next` is past it.
@@ -128,6 +125,42 @@ impl<T: Tail> RangeTable<T> {
         // The entry after the last of a bucket is the first of the next, or the zero at the end of the array.
         let after = if end == T::ZERO { 0 } else { tail.common_bits(end) + 1 };
         Hit { value: self.values.get(entry), prefix_bits: 16 + before.max(after) as u8 }
+    }
+
+    /// The entries among which those of an address are.
+    #[inline]
+    fn entries(&self, bucket: Bucket, tail: T) -> (usize, usize) {
+        match bucket {
+            Bucket::Whole { .. } => (0, 0),
+            Bucket::Plain { first, count } => (first as usize, first as usize + count as usize),
+            Bucket::Split { first_cell, cell_bits } => {
+                let cell = first_cell as usize + tail.top(cell_bits);
+                (self.cell(cell), self.cell(cell + 1))
+            }
+        }
+    }
+
+    #[inline]
+    fn bucket(&self, bucket: u16) -> Bucket {
+        self.buckets.get(usize::from(bucket)).map_or(NOTHING, |&bytes| Bucket::read(bytes))
+    }
+
+    /// Reads the memory that lookups of these addresses will read. Within a step no address waits for another, so
+    /// that the processor fetches for all of them at once. Addresses beyond [`WARM_GROUP`] are passed over.
+    fn warm(&self, addresses: impl Iterator<Item = (u16, T)> + Clone) {
+        let mut sum = 0;
+        for (bucket, _) in addresses.clone().take(WARM_GROUP) {
+            sum ^= self.buckets.get(usize::from(bucket)).map_or(0, |bytes| bytes[0]);
+        }
+        let mut middles = [0; WARM_GROUP];
+        for (middle, (bucket, tail)) in middles.iter_mut().zip(addresses) {
+            let (low, high) = self.entries(self.bucket(bucket), tail);
+            *middle = usize::midpoint(low, high);
+        }
+        for &middle in middles.iter().filter(|&&middle| middle > 0) {
+            sum ^= (self.tail(middle) > T::ZERO) as u8 ^ self.values.get(middle) as u8;
+        }
+        black_box(sum);
     }
 
     #[inline]
@@ -148,6 +181,9 @@ impl<T: Tail> RangeTable<T> {
             + self.values.bytes()
     }
 }
+
+/// Addresses warmed together: enough for all the reads that a processor core has under way at a time.
+const WARM_GROUP: usize = 32;
 
 /// What a bucket that is not there would hold.
 const NOTHING: Bucket = Bucket::Whole { value: NO_VALUE, prefix_bits: 16 };
@@ -199,6 +235,15 @@ impl AddressTable {
                 }
             }
         }
+    }
+
+    /// Reads the memory that lookups of these addresses will read, of the first [`WARM_GROUP`].
+    #[inline]
+    pub(crate) fn warm(&self, addresses: &[Ipv4Addr]) {
+        self.v4.warm(addresses.iter().map(|address| {
+            let bits = address.to_bits();
+            ((bits >> 16) as u16, bits as u16)
+        }));
     }
 
     /// The memory that the arrays take, in bytes; that of embedded tables is mapped from the executable.

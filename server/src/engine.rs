@@ -4,7 +4,7 @@
 //! message it has before it and hands queries for names to the resolver. It never blocks, never allocates and
 //! never panics, whatever the octets.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use filters::Entropy;
 use geoip_data::{GeoData, GeoHandle};
 use zones::{Asker, QueryName, Snapshot, SnapshotCell, Workspace};
 
+use crate::edns::client_subnet::likely_network;
 use crate::edns::cookie::{CookieOption, Demand};
 use crate::edns::extended_error::ExtendedError;
 use crate::edns::keepalive::IdleTimeout;
@@ -153,8 +154,17 @@ impl Responder {
     /// several queries at once calls this before it answers the first of them.
     ///
     /// It changes no answer and cannot fail; queries that cannot be read are passed over.
-    pub fn warm<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]>) {
-        self.snapshot.load().warm(queries.map(|query| query.get(HEADER_OCTETS..).unwrap_or(&[])));
+    pub fn warm<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]> + Clone) {
+        self.snapshot.load().warm(queries.clone().map(|query| query.get(HEADER_OCTETS..).unwrap_or(&[])));
+        let mut networks = [Ipv4Addr::UNSPECIFIED; limits::UDP_BATCH];
+        let mut count = 0;
+        for (slot, network) in networks.iter_mut().zip(queries.filter_map(likely_network)) {
+            *slot = network;
+            count += 1;
+        }
+        if count > 1 {
+            self.geo.load().warm_places(&networks[..count]);
+        }
     }
 
     /// Answers one query. Never blocks, never allocates, never panics, whatever the octets.

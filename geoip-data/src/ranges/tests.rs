@@ -182,3 +182,20 @@ fn a_bucket_reads_back_as_written() {
         assert_eq!(Bucket::read(bucket.bytes()), bucket);
     }
 }
+
+#[test]
+fn any_number_of_addresses_is_warmed_in_any_table() {
+    let crowded =
+        Model::new((0..4000).map(|step| (u128::from(0x0a00_0000_u32 + step * 16) << 96, step)).collect());
+    let empty = Ranges::new();
+    for table in [AddressTable::build(&crowded.ranges(), &empty), AddressTable::build(&empty, &empty)] {
+        let addresses: Vec<Ipv4Addr> =
+            (0..100).map(|step| Ipv4Addr::from(0x09ff_ff00 + step * 640)).collect();
+        let before: Vec<Hit> = addresses.iter().map(|&address| table.find(address.into())).collect();
+        for count in [0, 1, 2, 31, 32, 33, 100] {
+            table.warm(&addresses[..count]);
+        }
+        let after: Vec<Hit> = addresses.iter().map(|&address| table.find(address.into())).collect();
+        assert_eq!(before, after);
+    }
+}

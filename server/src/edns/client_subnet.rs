@@ -27,6 +27,17 @@ pub struct ClientSubnet {
 #[error("malformed client subnet option")]
 pub struct MalformedClientSubnet;
 
+/// The network in a query that ends with a client subnet option of three IPv4 octets, which is what resolvers
+/// send (RFC 7871, 11.1).
+///
+/// This is a guess from the last octets, made without reading the message: good enough to fetch memory early.
+pub fn likely_network(query: &[u8]) -> Option<Ipv4Addr> {
+    match *query.last_chunk()? {
+        [0, 8, 0, 7, 0, 1, _, 0, a, b, c] => Some(Ipv4Addr::new(a, b, c, 0)),
+        _ => None,
+    }
+}
+
 impl ClientSubnet {
     /// Reads the data of an option as found in a query.
     ///
@@ -120,6 +131,16 @@ mod tests {
         let mut buffer = [0; MAXIMUM_OCTETS];
         let length = ClientSubnet::parse(data).unwrap().write(scope_bits, &mut buffer);
         buffer[..length].to_vec()
+    }
+
+    #[test]
+    fn a_likely_network_is_that_of_an_option_at_the_very_end() {
+        let query = [&[7; 40][..], &[0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2]].concat();
+        assert_eq!(likely_network(&query), Some(Ipv4Addr::new(192, 0, 2, 0)));
+        assert_eq!(likely_network(&query[1..]), Some(Ipv4Addr::new(192, 0, 2, 0)));
+        assert_eq!(likely_network(&query[..50]), None);
+        assert_eq!(likely_network(&query[45..]), None);
+        assert_eq!(likely_network(&[]), None);
     }
 
     #[test]

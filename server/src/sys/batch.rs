@@ -132,7 +132,7 @@ impl Batch {
     }
 
     /// The datagrams of this round, in order; those longer than the buffer are cut.
-    pub fn queries(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn queries(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let buffers = self.queries.chunks_exact(self.query_octets);
         let headers = self.query_headers.iter().take(self.received);
         headers.zip(buffers).map(|(header, buffer)| &buffer[..(header.msg_len as usize).min(buffer.len())])

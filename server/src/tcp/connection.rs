@@ -286,7 +286,7 @@ fn answer_messages(responder: &mut Responder, peer: Peer, messages: &[u8], outpu
 }
 
 /// The messages that are whole, in order.
-fn whole_messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn whole_messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     std::iter::from_fn(move || {
         let (message, frame_octets) = first_message(bytes)?;
         bytes = bytes.get(frame_octets..)?;
