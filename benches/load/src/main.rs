@@ -180,7 +180,9 @@ fn compare(options: &Options) -> Result<()> {
         };
         let running = start_all(options, &setting, &geo)?;
         for scenario in scenarios {
-            report.results.push(rounds::run(&plan, scenario, &running, &geo)?);
+            let result = rounds::run(&plan, scenario, &running, &geo)?;
+            print!("{}", report::scenario_markdown(&result));
+            report.results.push(result);
         }
         for server in &running {
             match Footprint::of(data_set, server) {
@@ -191,6 +193,7 @@ fn compare(options: &Options) -> Result<()> {
         drop(running);
         std::fs::remove_dir_all(&folder)?;
     }
+    print!("{}", report.footprints_markdown());
     if !options.no_changing && !options.quick && options.servers.contains(&Kind::Sextant) {
         let folder = folder.path().join("changing");
         let zones = folder.join("zones");
@@ -206,8 +209,8 @@ fn compare(options: &Options) -> Result<()> {
         };
         let build = Build::parse(options.sextant.first().context("a build of Sextant")?, 0)?;
         report.costs = changing::run(&setting, &build, &geo, cores, options.seconds)?;
+        print!("{}", changing::markdown(&report.costs));
     }
-    print!("{}", report.markdown());
     if let Some(path) = &options.json {
         std::fs::write(path, format!("{:#}\n", report.json()))?;
     }

@@ -1,4 +1,4 @@
-//! What is printed and written at the end.
+//! What is printed and written.
 
 use std::fmt::Write;
 
@@ -49,18 +49,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// As Markdown tables.
-    pub fn markdown(&self) -> String {
-        let mut text = String::new();
-        for result in &self.results {
-            let _ = writeln!(text, "\n### {}: {}\n", result.scenario.name(), result.scenario.title());
-            text.push_str("| server | CPU µs/answer | ± % | × echo | answers/s | p50 µs | p99 µs | lost |\n");
-            text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
-            for figures in &result.figures {
-                row(&mut text, figures);
-            }
-        }
-        text.push_str(
+    /// Memory and load times as a Markdown table.
+    pub fn footprints_markdown(&self) -> String {
+        let mut text = String::from(
             "\n### memory and load\n\n| data | server | PSS MiB | load |\n| --- | --- | ---: | --- |\n",
         );
         for footprint in &self.footprints {
@@ -74,9 +65,6 @@ impl Report {
                 footprint.pss_mib,
                 load.join(", ")
             );
-        }
-        if !self.costs.is_empty() {
-            text.push_str(&changing::markdown(&self.costs));
         }
         text
     }
@@ -103,6 +91,18 @@ impl Report {
             .collect();
         json!({"scenarios": scenarios, "footprints": footprints, "while_changing": changing::json(&self.costs)})
     }
+}
+
+/// The figures of one scenario as a Markdown table.
+pub fn scenario_markdown(result: &Results) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "\n### {}: {}\n", result.scenario.name(), result.scenario.title());
+    text.push_str("| server | CPU µs/answer | ± % | × echo | answers/s | p50 µs | p99 µs | lost |\n");
+    text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    for figures in &result.figures {
+        row(&mut text, figures);
+    }
+    text
 }
 
 fn row(text: &mut String, figures: &Figures) {
