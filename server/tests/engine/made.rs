@@ -1,8 +1,10 @@
 //! Records whose chains make addresses and texts.
 
 use serde_json::json;
+use server::{Disposition, Peer, Transport};
 use zones::RecordType;
 
+use super::counting::allocator_calls;
 use super::support::*;
 
 const EXAMPLE: &str = "
@@ -42,6 +44,25 @@ fn zones() -> Zones {
             json!([{"filter": "additional_metadata"}]),
             &[("described.example.com", pairs(json!({"via": "alias"})))],
         )
+}
+
+#[test]
+fn making_addresses_and_texts_does_not_allocate() {
+    let mut responder = zones().into_responder();
+    for name in ["192-0-2-7.dash", "192.0.2.7.dot", "drawn", "described", "alias"] {
+        let ask = ask(&format!("{name}.example.com"), A).edns(1232).subnet(&[0, 1, 24, 0, 193, 0, 6]);
+        let query = ask.octets();
+        let peer = Peer { address: CLIENT.parse().unwrap(), transport: Transport::Udp };
+        let mut out = vec![0; 4096];
+        // The first answer may set up what the process shares.
+        assert!(matches!(responder.answer(&query, peer, &mut out), Disposition::Reply(_)));
+        let calls = allocator_calls(|| {
+            for _ in 0..100 {
+                responder.answer(&query, peer, &mut out);
+            }
+        });
+        assert_eq!(calls, 0, "{name}");
+    }
 }
 
 #[test]
