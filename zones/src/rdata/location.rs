@@ -58,8 +58,9 @@ fn parse_angle(words: &mut &[&[u8]], limit_degrees: i64, hemispheres: [&[u8]; 2]
     let in_range = (0..=limit_degrees).contains(&degrees)
         && (0..60).contains(&minutes)
         && (0..60_000).contains(&milliseconds);
-    let angle = degrees.checked_mul(DEGREE)? + minutes * 60_000 + milliseconds;
-    if !in_range || angle > limit_degrees * DEGREE {
+    // The sum is safe only of numbers in range: outside text may hold any that 64 bits can.
+    let angle = in_range.then(|| degrees * DEGREE + minutes * 60_000 + milliseconds)?;
+    if angle > limit_degrees * DEGREE {
         return None;
     }
     let north_or_east = side(words[end])? == 0;
@@ -175,6 +176,9 @@ mod tests {
             "0 N 0 E 0m -1m",
             "-1 N 0 E 0m",
             "0 E 0 N 0m",
+            "52 22 23.000 N 4 5888888888888883 32.000 E -2.0m",
+            "9223372036854775807 N 0 E 0m",
+            "0 N 0 9223372036854775807 9223372036854775.807 E 0m",
             "",
         ] {
             assert!(wire(text).is_err(), "{text}");
