@@ -14,6 +14,7 @@ pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod native;
+mod openapi;
 pub mod router;
 pub mod service;
 mod source_types;

@@ -15,6 +15,7 @@ use crate::error::ApiError;
 use crate::http::front::Front;
 use crate::limits::{EXAMINATIONS, Limits};
 use crate::native::health;
+use crate::openapi;
 use crate::service::Service;
 use crate::unserved;
 use crate::v1::{
@@ -114,6 +115,7 @@ fn native() -> Router<ApiState> {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
 }
 
 fn dns() -> Router<ApiState> {

@@ -28,8 +28,8 @@ use crate::error::ApiError;
 use crate::limits::{self, Limits};
 use crate::service::{Actor, Service};
 
-/// Paths that say how the process is, for probes that hold no key.
-const PUBLIC_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+/// Paths that say how the process is, for probes that hold no key, and what the API is.
+const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/openapi.json"];
 
 /// Shared by all requests.
 pub(crate) struct Front {

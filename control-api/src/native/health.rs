@@ -9,11 +9,19 @@ use crate::http::reply::json_with;
 use crate::router::ApiState;
 
 /// `GET /healthz`: 200 as long as the process answers at all.
+#[utoipa::path(
+    get, path = "/healthz", security(()),
+    responses((status = 200, description = "The process answers", body = ref("#/components/schemas/AnyObject"))),
+)]
 pub async fn healthz() -> Response<Body> {
     json_with(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
 /// `GET /readyz`: 200 once the first snapshot is live, so that queries get real answers.
+#[utoipa::path(
+    get, path = "/readyz", security(()),
+    responses((status = 200, description = "Queries get real answers", body = ref("#/components/schemas/AnyObject"))),
+)]
 pub async fn readyz(State(state): State<ApiState>) -> Response<Body> {
     if state.service.is_ready() {
         let revision = state.service.revision();
@@ -24,6 +32,10 @@ pub async fn readyz(State(state): State<ApiState>) -> Response<Body> {
 }
 
 /// `GET /metrics`: what the rest of the process counts, in the Prometheus text format.
+#[utoipa::path(
+    get, path = "/metrics", security(()),
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")),
+)]
 pub async fn metrics(State(state): State<ApiState>) -> Response<Body> {
     let mut text = String::with_capacity(4096);
     text.push_str("# HELP sextant_revision Number of the last change that queries can see.\n");

@@ -10,6 +10,13 @@ use crate::limits::{ACTIVITY_RESULTS, ACTIVITY_RESULTS_MAX};
 use crate::service::Service;
 
 /// `GET /v1/account/activity?limit=`.
+#[utoipa::path(
+    get, path = "/v1/account/activity",
+    params(
+        ("limit" = Option<u64>, Query, description = "At most this many entries in the reply"),
+    ),
+    responses((status = 200, description = "The log", body = ref("#/components/schemas/ActivityLog"))),
+)]
 pub async fn list(State(service): State<Service>, params: Params) -> Result<Response<Body>, ApiError> {
     let limit = params.number("limit")?.map_or(ACTIVITY_RESULTS, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX).min(ACTIVITY_RESULTS_MAX)

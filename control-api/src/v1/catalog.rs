@@ -14,6 +14,10 @@ use crate::http;
 use crate::source_types::SourceType;
 
 /// `GET /v1/metatypes`: the metadata keys by name.
+#[utoipa::path(
+    get, path = "/v1/metatypes",
+    responses((status = 200, description = "The metadata keys by name", body = ref("#/components/schemas/MetaTypes"))),
+)]
 pub async fn meta_types() -> Response<Body> {
     #[derive(Serialize)]
     struct Entry {
@@ -29,6 +33,10 @@ pub async fn meta_types() -> Response<Body> {
 }
 
 /// `GET /v1/metatypes/geo`: every code that `country` and `subdivisions` accept.
+#[utoipa::path(
+    get, path = "/v1/metatypes/geo",
+    responses((status = 200, description = "The codes", body = ref("#/components/schemas/Places"))),
+)]
 pub async fn places() -> Response<Body> {
     let countries: Vec<&str> = catalog::countries().map(|facts| facts.code.as_str()).collect();
     let subdivisions: Map<String, Value> = catalog::subdivision_countries()
@@ -41,6 +49,10 @@ pub async fn places() -> Response<Body> {
 }
 
 /// `GET /v1/filtertypes`: the filters by name.
+#[utoipa::path(
+    get, path = "/v1/filtertypes",
+    responses((status = 200, description = "The filters by name", body = ref("#/components/schemas/FilterTypes"))),
+)]
 pub async fn filter_types() -> Response<Body> {
     #[derive(Serialize)]
     struct Entry {
@@ -65,12 +77,20 @@ pub async fn filter_types() -> Response<Body> {
 }
 
 /// `GET /v1/data/sourcetypes`: the kinds of data source that can be connected.
+#[utoipa::path(
+    get, path = "/v1/data/sourcetypes",
+    responses((status = 200, description = "The types by name", body = ref("#/components/schemas/SourceTypes"))),
+)]
 pub async fn source_types() -> Response<Body> {
     let entries = SourceType::ALL.iter().map(|kind| (kind.name, kind.catalog_entry()));
     http::json(&Ordered(entries.collect()))
 }
 
 /// `GET /v1/networks`: one network, for all name servers of this process.
+#[utoipa::path(
+    get, path = "/v1/networks",
+    responses((status = 200, description = "The networks", body = ref("#/components/schemas/Networks"))),
+)]
 pub async fn networks() -> Response<Body> {
     http::json(&json!([{ "network_id": 0, "label": "SEXTANT", "name": "Sextant Global Network" }]))
 }
@@ -110,6 +130,10 @@ impl From<&'static OptionType> for ConfigOption {
 }
 
 /// `GET /v1/monitoring/jobs`: no job can be made yet, so there is none.
+#[utoipa::path(
+    get, path = "/v1/monitoring/jobs",
+    responses((status = 200, description = "The jobs", body = ref("#/components/schemas/EmptyList"))),
+)]
 pub async fn monitoring_jobs() -> Response<Body> {
     http::json(&json!([]))
 }

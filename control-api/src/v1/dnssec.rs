@@ -11,6 +11,10 @@ use crate::error::ApiError;
 use crate::service::Service;
 
 /// `GET /v1/zones/:zone/dnssec`.
+#[utoipa::path(
+    get, path = "/v1/zones/{zone}/dnssec",
+    responses((status = 200, description = "The keys of the zone", body = ref("#/components/schemas/Dnssec"))),
+)]
 pub async fn view(
     State(service): State<Service>,
     Path(zone): Path<String>,

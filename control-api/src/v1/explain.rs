@@ -108,6 +108,15 @@ fn echo(text: &str) -> String {
 }
 
 /// Explains one decision.
+#[utoipa::path(
+    get, path = "/v1/explain/{zone}/{domain}/{type}",
+    params(
+        ("client" = String, Query, description = "The address of the one who asks"),
+        ("ecs" = Option<String>, Query, description = "The client subnet of the query, such as 192.0.2.0/24"),
+        ("seed" = Option<u64>, Query, description = "What all draws follow from"),
+    ),
+    responses((status = 200, description = "The decision, step by step", body = ref("#/components/schemas/Explanation"))),
+)]
 pub(crate) async fn explain(State(state): State<ApiState>, segments: Segments, params: Params) -> Reply {
     let subject = Subject::of_path(&segments)?;
     let requester = Requester::read(&params)?;

@@ -20,6 +20,10 @@ use crate::service::{Actor, Committed, Service, Transaction};
 use crate::source_types::SourceType;
 
 /// `GET /v1/data/feeds/:sourceid`.
+#[utoipa::path(
+    get, path = "/v1/data/feeds/{source}",
+    responses((status = 200, description = "The feeds", body = ref("#/components/schemas/FeedList"))),
+)]
 pub async fn list(
     State(service): State<Service>,
     Path(source): Path<String>,
@@ -30,6 +34,10 @@ pub async fn list(
 }
 
 /// `GET /v1/data/feeds/:sourceid/:feedid`.
+#[utoipa::path(
+    get, path = "/v1/data/feeds/{source}/{feed}",
+    responses((status = 200, description = "The feed", body = ref("#/components/schemas/Feed"))),
+)]
 pub async fn view(
     State(service): State<Service>,
     Path((source, feed)): Path<(String, String)>,
@@ -41,6 +49,11 @@ pub async fn view(
 }
 
 /// `PUT /v1/data/feeds/:sourceid`.
+#[utoipa::path(
+    put, path = "/v1/data/feeds/{source}",
+    request_body = ref("#/components/schemas/FeedCreate"),
+    responses((status = 200, description = "The new feed", body = ref("#/components/schemas/Feed"))),
+)]
 pub async fn create(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,
@@ -67,6 +80,11 @@ pub async fn create(
 }
 
 /// `POST /v1/data/feeds/:sourceid/:feedid`: changes the fields given.
+#[utoipa::path(
+    post, path = "/v1/data/feeds/{source}/{feed}",
+    request_body = ref("#/components/schemas/FeedFields"),
+    responses((status = 200, description = "The changed feed", body = ref("#/components/schemas/Feed"))),
+)]
 pub async fn update(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,
@@ -91,6 +109,10 @@ pub async fn update(
 }
 
 /// `DELETE /v1/data/feeds/:sourceid/:feedid`: pointers to it leave the records.
+#[utoipa::path(
+    delete, path = "/v1/data/feeds/{source}/{feed}",
+    responses((status = 200, description = "Removed", body = ref("#/components/schemas/Empty"))),
+)]
 pub async fn remove(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,

@@ -45,6 +45,17 @@ impl Default for Imports {
 }
 
 /// `PUT /v1/import/zonefile/:zone`, with `?async=true` in the background.
+#[utoipa::path(
+    put, path = "/v1/import/zonefile/{zone}",
+    params(
+        ("async" = Option<String>, Query, description = "`true` imports in the background"),
+        ("networks" = Option<String>, Query, description = "Ids of networks, with commas"),
+        ("views" = Option<String>, Query, description = "Must be empty"),
+        ("name" = Option<String>, Query, description = "Must be the zone"),
+    ),
+    request_body(content = ref("#/components/schemas/ZoneFile"), content_type = "multipart/form-data"),
+    responses((status = 200, description = "The zone or the job", body = ref("#/components/schemas/ImportedZone"))),
+)]
 pub async fn start(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
@@ -82,6 +93,10 @@ pub async fn start(
 }
 
 /// `GET /v1/import/zonefile/:jobid`.
+#[utoipa::path(
+    get, path = "/v1/import/zonefile/{zone}",
+    responses((status = 200, description = "The job", body = ref("#/components/schemas/ImportJob"))),
+)]
 pub async fn status(
     State(state): State<ApiState>,
     Path(id): Path<String>,

@@ -23,6 +23,11 @@ use crate::service::documents::PushedValue;
 use crate::service::{Actor, Service, Transaction};
 
 /// `POST` and `PUT /v1/feed/:sourceid`.
+#[utoipa::path(
+    method(post, put), path = "/v1/feed/{source}",
+    request_body = ref("#/components/schemas/Push"),
+    responses((status = 200, description = "Accepted, stored and in use", body = ref("#/components/schemas/Empty"))),
+)]
 pub async fn publish(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,
@@ -33,6 +38,10 @@ pub async fn publish(
 }
 
 /// `GET /v1/feed/:sourceid?up=false`: the query holds one metadata table for all feeds.
+#[utoipa::path(
+    get, path = "/v1/feed/{source}",
+    responses((status = 200, description = "Accepted, stored and in use", body = ref("#/components/schemas/Empty"))),
+)]
 pub async fn publish_query(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,

@@ -110,6 +110,10 @@ async fn dry_run(
 }
 
 /// Shows a record.
+#[utoipa::path(
+    get, path = "/v1/zones/{zone}/{domain}/{type}",
+    responses((status = 200, description = "The record", body = ref("#/components/schemas/Record"))),
+)]
 pub(crate) async fn view(State(state): State<ApiState>, segments: Segments) -> Reply {
     let RecordPath { zone, owner, rtype } = existing_path(&state.service, &segments)?;
     let record = state.service.record(&zone, &owner, rtype)?;
@@ -117,6 +121,14 @@ pub(crate) async fn view(State(state): State<ApiState>, segments: Segments) -> R
 }
 
 /// Makes a record.
+#[utoipa::path(
+    put, path = "/v1/zones/{zone}/{domain}/{type}",
+    params(
+        ("dry_run" = Option<String>, Query, description = "`true` tries the change out and stores nothing"),
+    ),
+    request_body = ref("#/components/schemas/RecordFields"),
+    responses((status = 200, description = "The new record", body = ref("#/components/schemas/Record"))),
+)]
 pub(crate) async fn create(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
@@ -129,6 +141,14 @@ pub(crate) async fn create(
 }
 
 /// Changes the given fields of a record.
+#[utoipa::path(
+    post, path = "/v1/zones/{zone}/{domain}/{type}",
+    params(
+        ("dry_run" = Option<String>, Query, description = "`true` tries the change out and stores nothing"),
+    ),
+    request_body = ref("#/components/schemas/RecordFields"),
+    responses((status = 200, description = "The changed record", body = ref("#/components/schemas/Record"))),
+)]
 pub(crate) async fn update(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
@@ -141,6 +161,10 @@ pub(crate) async fn update(
 }
 
 /// Removes a record.
+#[utoipa::path(
+    delete, path = "/v1/zones/{zone}/{domain}/{type}",
+    responses((status = 200, description = "Removed", body = ref("#/components/schemas/Empty"))),
+)]
 pub(crate) async fn remove(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,

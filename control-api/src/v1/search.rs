@@ -79,6 +79,16 @@ fn text_of(field: &Value) -> String {
 }
 
 /// `GET /v1/search?q=&type=&max=&expand=`.
+#[utoipa::path(
+    get, path = "/v1/search",
+    params(
+        ("q" = String, Query, description = "A piece of a name, or of an answer"),
+        ("type" = Option<String>, Query, description = "`zone`, `record`, `all` or `answers`"),
+        ("max" = Option<u64>, Query, description = "At most this many results"),
+        ("expand" = Option<String>, Query, description = "`true` shows whole objects"),
+    ),
+    responses((status = 200, description = "What was found", body = ref("#/components/schemas/SearchResults"))),
+)]
 pub async fn search(State(service): State<Service>, params: Params) -> Result<Response<Body>, ApiError> {
     let query = Query::read(&params)?;
     let found = service.read(move |service| find(service, &query)).await?;

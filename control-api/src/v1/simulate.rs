@@ -151,6 +151,11 @@ fn read_feeds(feeds: Option<&Map<String, Value>>) -> Result<HashMap<FeedId, Vec<
 }
 
 /// Simulates a record.
+#[utoipa::path(
+    post, path = "/v1/simulate/{zone}/{domain}/{type}",
+    request_body = ref("#/components/schemas/SimulationRequest"),
+    responses((status = 200, description = "The shares of the answers", body = ref("#/components/schemas/Simulation"))),
+)]
 pub(crate) async fn simulate(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,

@@ -18,6 +18,10 @@ use crate::service::{Actor, Committed, Service, Transaction};
 use crate::source_types::SourceType;
 
 /// `GET /v1/data/sources`: all sources, each with its feeds.
+#[utoipa::path(
+    get, path = "/v1/data/sources",
+    responses((status = 200, description = "The sources", body = ref("#/components/schemas/SourceList"))),
+)]
 pub async fn list(State(service): State<Service>) -> Result<Response<Body>, ApiError> {
     let sources = service.sources()?;
     let feeds: Vec<Vec<FeedReply>> =
@@ -27,6 +31,10 @@ pub async fn list(State(service): State<Service>) -> Result<Response<Body>, ApiE
 }
 
 /// `GET /v1/data/sources/:sourceid`.
+#[utoipa::path(
+    get, path = "/v1/data/sources/{source}",
+    responses((status = 200, description = "The source", body = ref("#/components/schemas/Source"))),
+)]
 pub async fn view(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -36,6 +44,11 @@ pub async fn view(
 }
 
 /// `PUT /v1/data/sources`.
+#[utoipa::path(
+    put, path = "/v1/data/sources",
+    request_body = ref("#/components/schemas/SourceCreate"),
+    responses((status = 200, description = "The new source", body = ref("#/components/schemas/Source"))),
+)]
 pub async fn create(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,
@@ -52,6 +65,11 @@ pub async fn create(
 }
 
 /// `POST /v1/data/sources/:sourceid`: changes the fields given; the type never changes.
+#[utoipa::path(
+    post, path = "/v1/data/sources/{source}",
+    request_body = ref("#/components/schemas/SourceFields"),
+    responses((status = 200, description = "The changed source", body = ref("#/components/schemas/Source"))),
+)]
 pub async fn update(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,
@@ -75,6 +93,10 @@ pub async fn update(
 }
 
 /// `DELETE /v1/data/sources/:sourceid`: with all its feeds; pointers to them leave the records.
+#[utoipa::path(
+    delete, path = "/v1/data/sources/{source}",
+    responses((status = 200, description = "Removed", body = ref("#/components/schemas/Empty"))),
+)]
 pub async fn remove(
     State(service): State<Service>,
     Extension(actor): Extension<Actor>,

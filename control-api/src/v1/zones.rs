@@ -52,6 +52,14 @@ fn page_size(parameters: &Params, maximum: usize) -> Result<usize, ApiError> {
 }
 
 /// Lists the zones, in pages.
+#[utoipa::path(
+    get, path = "/v1/zones",
+    params(
+        ("limit" = Option<u64>, Query, description = "At most this many entries in the reply"),
+        ("after" = Option<String>, Query, description = "Where the page begins: behind this entry of the one before"),
+    ),
+    responses((status = 200, description = "The zones", body = ref("#/components/schemas/ZoneList"))),
+)]
 pub(crate) async fn list(State(state): State<ApiState>, parameters: Params, origin: Origin) -> Reply {
     let limit = page_size(&parameters, ZONES_PER_PAGE)?;
     let after = match parameters.get("after") {
@@ -118,6 +126,15 @@ fn zone_page(
 }
 
 /// Shows a zone, with a page of its records.
+#[utoipa::path(
+    get, path = "/v1/zones/{zone}",
+    params(
+        ("records" = Option<String>, Query, description = "`false` leaves the records out"),
+        ("limit" = Option<u64>, Query, description = "At most this many entries in the reply"),
+        ("after" = Option<String>, Query, description = "Where the page begins: behind this entry of the one before"),
+    ),
+    responses((status = 200, description = "The zone", body = ref("#/components/schemas/ZoneWithRecords"))),
+)]
 pub(crate) async fn view(
     State(state): State<ApiState>,
     Path(zone): Path<String>,
@@ -155,6 +172,11 @@ async fn whole_zone(state: &ApiState, committed: Committed<ZoneDoc>) -> Reply {
 }
 
 /// Makes a zone.
+#[utoipa::path(
+    put, path = "/v1/zones/{zone}",
+    request_body = ref("#/components/schemas/ZoneCreate"),
+    responses((status = 200, description = "The new zone", body = ref("#/components/schemas/ZoneWithRecords"))),
+)]
 pub(crate) async fn create(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
@@ -168,6 +190,14 @@ pub(crate) async fn create(
 }
 
 /// Changes the given fields of a zone.
+#[utoipa::path(
+    post, path = "/v1/zones/{zone}",
+    params(
+        ("refresh" = Option<String>, Query, description = "`true` asks for a new transfer; for secondary zones only"),
+    ),
+    request_body = ref("#/components/schemas/ZoneFields"),
+    responses((status = 200, description = "The changed zone", body = ref("#/components/schemas/ZoneWithRecords"))),
+)]
 pub(crate) async fn update(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,
@@ -187,6 +217,10 @@ pub(crate) async fn update(
 }
 
 /// Removes a zone.
+#[utoipa::path(
+    delete, path = "/v1/zones/{zone}",
+    responses((status = 200, description = "Removed", body = ref("#/components/schemas/Empty"))),
+)]
 pub(crate) async fn remove(
     State(state): State<ApiState>,
     Extension(actor): Extension<Actor>,

@@ -1,0 +1,191 @@
+//! `/openapi.json`: the contract in a form that tools read.
+//!
+//! Each handler carries its part beside it (`#[utoipa::path]`): method, path, query parameters, the schemas of
+//! its body and reply. What all operations share is added here: path parameters by their names, errors, the key.
+//! The schemas are data, one file for each area, because replies are shaped by code that keeps key order and
+//! types as they were sent, and no Rust type says that.
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use crate::http;
+use crate::native::health;
+use crate::v1::{
+    activity, catalog, dnssec, explain, feeds, import, push, records, search, simulate, sources, zones,
+};
+
+/// Every documented handler.
+#[derive(OpenApi)]
+#[openapi(paths(
+    document,
+    health::healthz,
+    health::readyz,
+    health::metrics,
+    zones::list,
+    zones::view,
+    zones::create,
+    zones::update,
+    zones::remove,
+    dnssec::view,
+    records::view,
+    records::create,
+    records::update,
+    records::remove,
+    explain::explain,
+    simulate::simulate,
+    import::start,
+    import::status,
+    search::search,
+    sources::list,
+    sources::view,
+    sources::create,
+    sources::update,
+    sources::remove,
+    feeds::list,
+    feeds::view,
+    feeds::create,
+    feeds::update,
+    feeds::remove,
+    push::publish,
+    push::publish_query,
+    catalog::meta_types,
+    catalog::places,
+    catalog::filter_types,
+    catalog::networks,
+    catalog::source_types,
+    catalog::monitoring_jobs,
+    activity::list,
+))]
+struct Operations;
+
+/// What bodies and replies look like: name → JSON schema, one file for each area.
+const SCHEMAS: &[&str] = &[
+    include_str!("schemas/common.json"),
+    include_str!("schemas/dns.json"),
+    include_str!("schemas/steering.json"),
+    include_str!("schemas/data.json"),
+    include_str!("schemas/catalog.json"),
+    include_str!("schemas/account.json"),
+];
+
+/// What stands in a path for `{zone}`, `{domain}` and so on: name → description and schema.
+const PATH_PARAMETERS: &str = include_str!("path_parameters.json");
+
+/// The methods that an OpenAPI path item may hold.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
+
+/// This description of the API, as OpenAPI 3.1.
+///
+/// Needs no key.
+#[utoipa::path(
+    get, path = "/openapi.json", security(()),
+    responses((status = 200, description = "An OpenAPI document", body = ref("#/components/schemas/AnyObject"))),
+)]
+pub(crate) async fn document() -> Response<Body> {
+    http::json(&*DOCUMENT)
+}
+
+fn parsed(text: &'static str) -> Map<String, Value> {
+    serde_json::from_str(text).expect("the parts of the document are compiled in and tested")
+}
+
+fn build() -> Value {
+    let mut document = Operations::openapi().to_json().ok().and_then(|text| serde_json::from_str(&text).ok());
+    let mut document: Map<String, Value> = document.take().unwrap_or_default();
+    document.insert("info".to_owned(), information());
+    // Relative to where the document was read from.
+    document.insert("servers".to_owned(), json!([{ "url": "/" }]));
+    document.insert("security".to_owned(), json!([{ "key": [] }]));
+    document.insert("components".to_owned(), components());
+    let parameters = parsed(PATH_PARAMETERS);
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, item) in paths.into_iter().flatten() {
+        for method in METHODS {
+            if let Some(operation) = item.get_mut(method).and_then(Value::as_object_mut) {
+                complete(method, path, operation, &parameters);
+            }
+        }
+    }
+    Value::Object(document)
+}
+
+fn information() -> Value {
+    json!({
+        "title": "Sextant",
+        "version": env!("CARGO_PKG_VERSION"),
+        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        "description": "The control API of Sextant, compatible with the NS1 v1 API. Bodies are read as JSON \
+            whatever their content type says; PUT creates and POST changes the fields given. Unknown fields are \
+            ignored, so that objects can be sent back as they were read.",
+    })
+}
+
+fn components() -> Value {
+    let schemas: Map<String, Value> = SCHEMAS.iter().copied().flat_map(parsed).collect();
+    json!({
+        "schemas": schemas,
+        "responses": {
+            "Refused": {
+                "description": "Refused; nothing was stored. The message names the field and what it allows.",
+                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+            },
+            "Failed": {
+                "description": "Not served, or failed on the side of the server.",
+                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+            },
+        },
+        "securitySchemes": { "key": { "type": "apiKey", "in": "header", "name": "X-NSONE-Key" } },
+    })
+}
+
+/// Adds to an operation what it shares with others.
+fn complete(method: &str, path: &str, operation: &mut Map<String, Value>, known: &Map<String, Value>) {
+    let names = placeholders(path);
+    operation.insert("operationId".to_owned(), operation_id(method, path).into());
+    operation.insert("tags".to_owned(), json!([tag(path)]));
+    let in_path = names.iter().filter_map(|name| {
+        let Value::Object(facts) = known.get(*name)? else { return None };
+        let mut parameter = Map::new();
+        parameter.insert("name".to_owned(), Value::from(*name));
+        parameter.insert("in".to_owned(), "path".into());
+        parameter.insert("required".to_owned(), true.into());
+        parameter.extend(facts.clone());
+        Some(Value::Object(parameter))
+    });
+    let mut parameters: Vec<Value> = in_path.collect();
+    if let Some(Value::Array(queries)) = operation.remove("parameters") {
+        parameters.extend(queries);
+    }
+    if !parameters.is_empty() {
+        operation.insert("parameters".to_owned(), parameters.into());
+    }
+    if let Some(Value::Object(responses)) = operation.get_mut("responses") {
+        responses.insert("4XX".to_owned(), json!({ "$ref": "#/components/responses/Refused" }));
+        responses.insert("5XX".to_owned(), json!({ "$ref": "#/components/responses/Failed" }));
+    }
+}
+
+/// The names between braces.
+fn placeholders(path: &str) -> Vec<&str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
+}
+
+/// A name for programs, such as `get_v1_zones_zone`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// The first segment of a path that is not a version.
+fn tag(path: &str) -> &str {
+    path.split('/').find(|part| !part.is_empty() && *part != "v1").unwrap_or("server")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+use crate::testing::TestApi;
+
+/// Method and path template of every operation.
+fn operations() -> Vec<(String, String)> {
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let pairs = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    pairs.collect()
+}
+
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.get("$ref").and_then(Value::as_str));
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_is_the_one_in_the_repository() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    let text = format!("{}\n", serde_json::to_string_pretty(&*DOCUMENT).unwrap());
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == text,
+        "docs/openapi.json is not what the handlers say; look at the difference after \
+         UPDATE_OPENAPI=1 cargo test -p control-api openapi"
+    );
+}
+
+#[tokio::test]
+async fn it_is_served_without_a_key() {
+    let api = TestApi::new().await;
+    let request = axum::http::Request::get("/openapi.json").body(Body::empty()).unwrap();
+    let reply = api.send(request).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), *DOCUMENT);
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_used() {
+    let mut found = BTreeSet::new();
+    references(&DOCUMENT, &mut found);
+    for reference in &found {
+        let pointer = reference.trim_start_matches('#');
+        assert!(DOCUMENT.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    let count: usize = SCHEMAS.iter().map(|text| parsed(text).len()).sum();
+    let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    assert_eq!(schemas.len(), count, "a schema is there twice");
+    for name in schemas.keys() {
+        assert!(found.contains(&*format!("#/components/schemas/{name}")), "{name} is not used");
+    }
+}
+
+#[test]
+fn every_placeholder_is_described_and_every_operation_has_a_summary() {
+    let known = parsed(PATH_PARAMETERS);
+    for (method, path) in operations() {
+        for name in placeholders(&path) {
+            assert!(known.contains_key(name), "{path}: path_parameters.json lacks {name}");
+        }
+        let operation = &DOCUMENT["paths"][&path][method.to_lowercase()];
+        assert!(operation["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{method} {path}");
+        assert!(operation["responses"]["200"].is_object(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_is_served() {
+    let api = TestApi::new().await;
+    for (method, path) in operations() {
+        let spelled: Vec<&str> =
+            path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
+        let reply = api.call(&method, &spelled.join("/"), json!({})).await;
+        let status = reply.status.as_u16();
+        let unserved = status == 404 && reply.message().contains("/v1");
+        assert!(!unserved && ![405, 501].contains(&status), "{method} {path}: {}", reply.text());
+    }
+}
