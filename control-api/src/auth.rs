@@ -3,6 +3,18 @@
 //! The store keeps only a salted SHA-256 of a key, and a key that is made here has 119 random bits, so a
 //! slow hash would protect nothing. A presented key is hashed, looked up by its hash, and compared in
 //! constant time.
+//!
+//! What a key may do is in [`permissions`], how that is decided in [`access`], and which request needs what in
+//! [`guard`].
+
+pub mod access;
+pub mod guard;
+pub mod permissions;
+pub mod rights;
+
+pub use self::access::{Access, Reach};
+pub use self::permissions::Permissions;
+pub use self::rights::Right;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -128,7 +140,8 @@ pub fn open_admin_key(
     let stored = service.commit_blocking(&Actor::system(), move |transaction| {
         let created_s = transaction.now_s();
         let id = ids::new_object_id_text(created_s);
-        transaction.put_key(KeyDoc { id, name: "admin".to_owned(), hash, created_s })
+        let permissions = Permissions::default();
+        transaction.put_key(KeyDoc { id, name: "admin".to_owned(), hash, created_s, permissions })
     });
     stored.map(|_| outcome).map_err(AdminKeyError::Store)
 }

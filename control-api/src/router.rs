@@ -11,6 +11,7 @@ use geoip_data::GeoHandle;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+use crate::auth::guard;
 use crate::error::ApiError;
 use crate::http::front::Front;
 use crate::limits::{EXAMINATIONS, Limits};
@@ -99,6 +100,7 @@ fn routes() -> Router<ApiState> {
         .route("/v1/account/activity", get(activity::list))
         // There are none yet. Tools that manage steered records list them before they do anything else.
         .route("/v1/monitoring/jobs", get(catalog::monitoring_jobs).fallback(not_served))
+        .route_layer(axum::middleware::from_fn(guard::check))
         .fallback(not_served)
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
             let message = format!("{method} is not allowed for {}", uri.path());

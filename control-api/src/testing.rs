@@ -6,16 +6,18 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use filters::{Client, Context, Scratch, Selection};
 use geoip_data::{GeoData, GeoHandle};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use store::MemoryStore;
 use tower::ServiceExt;
 use zones::{Lookup, Name, QueryName, RecordType, RrsetBody};
 
+use crate::auth::Permissions;
+use crate::ids;
 use crate::limits::Limits;
 use crate::router::{ApiOptions, router};
 use crate::service::documents::KeyDoc;
-use crate::service::{Actor, Service, ServiceOptions};
+use crate::service::{Actor, Service, ServiceOptions, Transaction};
 
 /// The secret of the key that every test uses.
 pub(crate) const KEY: &str = "test-key";
@@ -61,7 +63,8 @@ impl TestApi {
         let store = Arc::new(MemoryStore::new());
         let service = Service::open(store, ServiceOptions::default()).unwrap();
         let hash = data_encoding::HEXLOWER.encode(&service.hasher().hash(KEY));
-        let key = KeyDoc { id: "5".repeat(24), name: "tests".to_owned(), hash, created_s: 0 };
+        let (id, name, permissions) = ("5".repeat(24), "tests".to_owned(), Permissions::default());
+        let key = KeyDoc { id, name, hash, created_s: 0, permissions };
         service.commit(&Actor::system(), |transaction| transaction.put_key(key)).await.unwrap();
         let options = ApiOptions { limits, ..ApiOptions::default() };
         let router = router(service.clone(), GeoHandle::new(GeoData::embedded()), options);
@@ -76,11 +79,27 @@ impl TestApi {
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    /// Sends `body` with the key. Null is no body.
+    /// Sends `body` with the key of the tests. Null is no body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+        self.call_with(KEY, method, path, body).await
+    }
+
+    /// Sends `body` with a key. Null is no body.
+    pub(crate) async fn call_with(&self, key: &str, method: &str, path: &str, body: Value) -> Reply {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        let request = Request::builder().method(method).uri(path).header("X-NSONE-Key", KEY);
+        let request = Request::builder().method(method).uri(path).header("X-NSONE-Key", key);
         self.send(request.body(body).unwrap()).await
+    }
+
+    /// Makes a key with these permissions; its secret is its name.
+    pub(crate) async fn key(&self, name: &str, permissions: Map<String, Value>) -> String {
+        let hash = data_encoding::HEXLOWER.encode(&self.service.hasher().hash(name));
+        let permissions = Permissions::default().merged(&permissions).unwrap();
+        let key =
+            KeyDoc { id: ids::new_object_id_text(0), name: name.to_owned(), hash, created_s: 0, permissions };
+        let make = move |transaction: &mut Transaction<'_>| transaction.put_key(key);
+        self.service.commit(&Actor::system(), make).await.unwrap();
+        name.to_owned()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

@@ -187,5 +187,16 @@ fn tag(path: &str) -> &str {
     path.split('/').find(|part| !part.is_empty() && *part != "v1").unwrap_or("server")
 }
 
+/// Method and path template of every operation.
+#[cfg(test)]
+pub(crate) fn operations() -> Vec<(String, String)> {
+    let paths = DOCUMENT["paths"].as_object().into_iter().flatten();
+    let pairs = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().into_iter().flat_map(|item| item.keys());
+        methods.map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    pairs.collect()
+}
+
 #[cfg(test)]
 mod tests;

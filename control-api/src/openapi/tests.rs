@@ -6,15 +6,6 @@ use serde_json::Value;
 use super::*;
 use crate::testing::TestApi;
 
-/// Method and path template of every operation.
-fn operations() -> Vec<(String, String)> {
-    let paths = DOCUMENT["paths"].as_object().unwrap();
-    let pairs = paths.iter().flat_map(|(path, item)| {
-        item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
-    });
-    pairs.collect()
-}
-
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     match value {
         Value::Object(object) => {

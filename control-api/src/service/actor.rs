@@ -1,6 +1,10 @@
 //! Who asks for a change.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::auth::{Access, Reach, Right};
 
 /// The kind of an [`Actor`], as the activity log spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +27,31 @@ pub struct Actor {
     pub id: String,
     /// The name to show.
     pub name: String,
+    /// What the actor may do and reach, as it was when the request came.
+    pub access: Access,
+    /// Where the request came from, if it came over the network.
+    pub address: Option<IpAddr>,
 }
 
 impl Actor {
     /// The server itself.
     pub fn system() -> Self {
-        Self { kind: ActorKind::System, id: "system".to_owned(), name: "system".to_owned() }
+        let (id, name) = ("system".to_owned(), "system".to_owned());
+        Self { kind: ActorKind::System, id, name, access: Access::full(), address: None }
+    }
+
+    /// Whether the actor holds a right.
+    pub fn may(&self, right: Right) -> bool {
+        self.access.may(right)
+    }
+
+    /// Whether a zone may be seen, be it only for some of its records. Lists and searches leave out the others.
+    pub fn may_view_zone(&self, zone: &str) -> bool {
+        self.access.reach(Right::ViewZones, zone) != Reach::Nothing
+    }
+
+    /// Whether a record may be seen; `rtype` is the type's name.
+    pub fn may_view_record(&self, zone: &str, domain: &str, rtype: &str) -> bool {
+        self.access.reaches_record(Right::ViewZones, zone, domain, rtype)
     }
 }

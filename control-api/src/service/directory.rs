@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use filters::{FeedCell, FeedId};
 
 use super::documents::KeyDoc;
+use crate::auth::access::Grant;
 use crate::ids::SourceId;
 
 /// A feed's live values and the source they come from.
@@ -18,11 +19,18 @@ pub(crate) struct LiveFeed {
     pub(crate) cell: Arc<FeedCell>,
 }
 
+/// A key and what its own permissions say.
+#[derive(Debug)]
+pub(crate) struct LiveKey {
+    pub(crate) document: KeyDoc,
+    pub(crate) grant: Arc<Grant>,
+}
+
 /// Feeds by id, keys by the hash of their secret.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     feeds: RwLock<HashMap<FeedId, LiveFeed>>,
-    keys: RwLock<HashMap<[u8; 32], Arc<KeyDoc>>>,
+    keys: RwLock<HashMap<[u8; 32], Arc<LiveKey>>>,
 }
 
 impl Directory {
@@ -41,7 +49,7 @@ impl Directory {
     }
 
     /// The key whose secret has this hash.
-    pub(crate) fn key(&self, hash: &[u8; 32]) -> Option<Arc<KeyDoc>> {
+    pub(crate) fn key(&self, hash: &[u8; 32]) -> Option<Arc<LiveKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
@@ -49,7 +57,10 @@ impl Directory {
     pub(crate) fn set_key(&self, hash: [u8; 32], key: Option<KeyDoc>) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match key {
-            Some(key) => keys.insert(hash, Arc::new(key)),
+            Some(document) => {
+                let grant = Arc::new(Grant::new(&document.permissions));
+                keys.insert(hash, Arc::new(LiveKey { document, grant }))
+            }
             None => keys.remove(&hash),
         };
     }

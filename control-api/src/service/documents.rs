@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::actor::ActorKind;
+use crate::auth::Permissions;
 
 /// The last values of a feed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct KeyDoc {
     pub hash: String,
     /// When it was made, unix time in seconds.
     pub created_s: u64,
+    /// What it may do; keys of earlier versions may do everything.
+    #[serde(default)]
+    pub permissions: Permissions,
 }
 
 impl KeyDoc {

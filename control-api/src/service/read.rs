@@ -1,5 +1,7 @@
 //! Reads of what is stored. None of them waits for the committer.
 
+use std::sync::Arc;
+
 use filters::FeedId;
 use store::Table;
 use zones::{Name, RecordDoc, RecordType, ZoneDoc};
@@ -7,7 +9,7 @@ use zones::{Name, RecordDoc, RecordType, ZoneDoc};
 use super::actor::{Actor, ActorKind};
 use super::documents::{ActivityEntry, FeedValues};
 use super::{Service, codec};
-use crate::auth::{self, KeyHasher};
+use crate::auth::{self, Access, KeyHasher};
 use crate::dto::feed::{Destination, FeedDoc};
 use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
@@ -143,8 +145,14 @@ impl Service {
     pub fn authenticate(&self, secret: &str) -> Option<Actor> {
         let hash = self.0.hasher.hash(secret);
         let key = self.0.directory.key(&hash)?;
-        let equal = auth::equal_hashes(&key.hash_octets()?, &hash);
-        equal.then(|| Actor { kind: ActorKind::ApiKey, id: key.id.clone(), name: key.name.clone() })
+        let equal = auth::equal_hashes(&key.document.hash_octets()?, &hash);
+        equal.then(|| Actor {
+            kind: ActorKind::ApiKey,
+            id: key.document.id.clone(),
+            name: key.document.name.clone(),
+            access: Access::of([Arc::clone(&key.grant)]),
+            address: None,
+        })
     }
 
     /// Whether there is any key.

@@ -13,6 +13,7 @@ use super::documents::ActivityAction;
 use super::prepared::PreparedRecords;
 use super::read::inherit;
 use super::transaction::{Touch, Transaction, Visible};
+use crate::auth::{Reach, Right};
 use crate::dto::zone::{ZoneFields, zone_object};
 use crate::error::ApiError;
 use crate::ids;
@@ -147,7 +148,9 @@ impl Transaction<'_> {
         if target == name {
             return Err(ApiError::bad_request(validate::ValidationError::LinkToSelf.to_string()));
         }
-        let Some(mut end) = self.find_zone(target)? else {
+        // A linked zone shows all of its target, so it takes a key that may see all of it.
+        let reach = self.actor().access.reach(Right::ViewZones, &target.to_string());
+        let Some(mut end) = self.find_zone(target)?.filter(|_| reach == Reach::Everything) else {
             return Err(ApiError::bad_request(format!("link: zone {target} does not exist")));
         };
         let mut links = 1;

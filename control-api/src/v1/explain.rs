@@ -11,7 +11,7 @@ pub(crate) mod lookup;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use filters::{Client, Entropy, IpPrefix, Recorder};
 use geoip_data::{GeoData, Place};
 use rand::RngExt;
@@ -28,7 +28,7 @@ use crate::ApiState;
 use crate::error::ApiError;
 use crate::http::{Params, json};
 use crate::limits::EXPLAINED_ALIASES;
-use crate::service::Service;
+use crate::service::{Actor, Service};
 
 /// Seeds that are drawn stay below this, so that every JSON reader keeps them exactly.
 const DRAWN_SEEDS: u64 = 1 << 32;
@@ -117,14 +117,19 @@ fn echo(text: &str) -> String {
     ),
     responses((status = 200, description = "The decision, step by step", body = ref("#/components/schemas/Explanation"))),
 )]
-pub(crate) async fn explain(State(state): State<ApiState>, segments: Segments, params: Params) -> Reply {
+pub(crate) async fn explain(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    segments: Segments,
+    params: Params,
+) -> Reply {
     let subject = Subject::of_path(&segments)?;
     let requester = Requester::read(&params)?;
     let geo = state.geo.load().clone();
     let explanation = state
         .examine(move |service| {
             let snapshot = service.snapshot().load_full();
-            Explainer::new(service, &snapshot, &geo, &requester).explain(&subject)
+            Explainer::new(service, &actor, &snapshot, &geo, &requester).explain(&subject)
         })
         .await?;
     Ok(json(&explanation))
@@ -133,6 +138,7 @@ pub(crate) async fn explain(State(state): State<ApiState>, segments: Segments, p
 /// One reply in the making.
 struct Explainer<'a> {
     service: &'a Service,
+    actor: &'a Actor,
     snapshot: &'a Snapshot,
     geo: &'a GeoData,
     requester: &'a Requester,
@@ -142,9 +148,16 @@ struct Explainer<'a> {
 }
 
 impl<'a> Explainer<'a> {
-    fn new(service: &'a Service, snapshot: &'a Snapshot, geo: &'a GeoData, requester: &'a Requester) -> Self {
+    fn new(
+        service: &'a Service,
+        actor: &'a Actor,
+        snapshot: &'a Snapshot,
+        geo: &'a GeoData,
+        requester: &'a Requester,
+    ) -> Self {
         Self {
             service,
+            actor,
             snapshot,
             geo,
             requester,
@@ -169,6 +182,9 @@ impl<'a> Explainer<'a> {
             && visited.len() <= EXPLAINED_ALIASES + 1
         {
             let Ok(found) = find_anywhere(self.snapshot, &name, subject.rtype) else { break };
+            if !self.may_view(&found) {
+                break;
+            }
             let zone = lookup::answering_apex(self.snapshot, &name, subject.rtype);
             let zone = zone.unwrap_or_else(|| found.zone.clone());
             let (next, further) = self.explain_one(&Subject { zone, name, rtype: subject.rtype }, &found)?;
@@ -181,6 +197,12 @@ impl<'a> Explainer<'a> {
             ..explanation
         });
         folded.ok_or_else(|| ApiError::internal("an explanation without a record"))
+    }
+
+    /// Whether the key may see the record that an alias leads to.
+    fn may_view(&self, found: &Found<'_>) -> bool {
+        let (zone, owner) = (found.zone.to_string(), found.owner.to_string());
+        self.actor.may_view_record(&zone, &owner, &found.rrset.rtype.to_string())
     }
 
     /// Explains one record; gives the name that the question goes on with, too.

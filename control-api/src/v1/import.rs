@@ -83,7 +83,7 @@ pub async fn start(
         let Imported { reply, revision, .. } = import.run(|_, _| ()).await?;
         return Ok(with_revision(http::json(&reply), revision));
     }
-    let job = state.imports.jobs.start(unix_time_s());
+    let job = state.imports.jobs.start(&import.zone.to_string(), unix_time_s());
     let shown = job.to_json();
     tokio::spawn(async move {
         let outcome = import.run(|percent, status| job.advance(percent, status)).await;
@@ -99,9 +99,10 @@ pub async fn start(
 )]
 pub async fn status(
     State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Response<Body>, ApiError> {
-    let job = state.imports.jobs.find(&id);
+    let job = state.imports.jobs.find(&id).filter(|job| actor.may_view_zone(job.zone()));
     let job = job.ok_or_else(|| ApiError::not_found("import job not found"))?;
     Ok(http::json(&job.to_json()))
 }

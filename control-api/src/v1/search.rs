@@ -1,7 +1,7 @@
 //! Finding zones and records by a piece of their name or of their answers.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::Response;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::dto::zone::zone_object;
 use crate::error::ApiError;
 use crate::http::{self, Params};
 use crate::limits::{SEARCH_RESULTS, SEARCH_RESULTS_MAX, SEARCH_SCANNED_MAX};
-use crate::service::{RecordEntry, Service};
+use crate::service::{Actor, RecordEntry, Service};
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,14 +89,18 @@ fn text_of(field: &Value) -> String {
     ),
     responses((status = 200, description = "What was found", body = ref("#/components/schemas/SearchResults"))),
 )]
-pub async fn search(State(service): State<Service>, params: Params) -> Result<Response<Body>, ApiError> {
+pub async fn search(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    params: Params,
+) -> Result<Response<Body>, ApiError> {
     let query = Query::read(&params)?;
-    let found = service.read(move |service| find(service, &query)).await?;
+    let found = service.read(move |service| find(service, &actor, &query)).await?;
     Ok(http::json(&found))
 }
 
 /// Zones first, then records, each in the order of their names.
-fn find(service: &Service, query: &Query) -> Result<Vec<Value>, ApiError> {
+fn find(service: &Service, actor: &Actor, query: &Query) -> Result<Vec<Value>, ApiError> {
     let mut found = Vec::new();
     if query.looks_at_zones() {
         for zone in service.zones(None) {
@@ -104,7 +108,7 @@ fn find(service: &Service, query: &Query) -> Result<Vec<Value>, ApiError> {
                 return Ok(found);
             }
             let zone = zone?;
-            if zone.zone.contains(&query.needle) {
+            if zone.zone.contains(&query.needle) && actor.may_view_zone(&zone.zone) {
                 found.push(match query.expand {
                     true => Value::Object(zone_object(&zone)),
                     false => json!({ "zone": zone.zone }),
@@ -122,6 +126,7 @@ fn find(service: &Service, query: &Query) -> Result<Vec<Value>, ApiError> {
         let entry = entry?;
         if query.fits(&entry)?
             && let Some((zone, domain, rtype)) = entry.place()
+            && actor.may_view_record(zone, domain, &rtype.to_string())
         {
             found.push(match query.expand {
                 true => expanded(service, &entry)?,

@@ -10,7 +10,7 @@ use crate::ApiState;
 use crate::dto::zone::{ZoneFields, record_summary, zone_object};
 use crate::error::ApiError;
 use crate::http::{JsonObject, Origin, Params, empty, json};
-use crate::service::{Actor, Committed, Service, Transaction};
+use crate::service::{Actor, Committed, RecordEntry, Service, Transaction};
 
 /// Zones in one reply when the request names no `limit`, and at most.
 const ZONES_PER_PAGE: usize = 5000;
@@ -60,7 +60,12 @@ fn page_size(parameters: &Params, maximum: usize) -> Result<usize, ApiError> {
     ),
     responses((status = 200, description = "The zones", body = ref("#/components/schemas/ZoneList"))),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, parameters: Params, origin: Origin) -> Reply {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    parameters: Params,
+    origin: Origin,
+) -> Reply {
     let limit = page_size(&parameters, ZONES_PER_PAGE)?;
     let after = match parameters.get("after") {
         Some(after) => Some(new_name("after", after)?),
@@ -69,7 +74,10 @@ pub(crate) async fn list(State(state): State<ApiState>, parameters: Params, orig
     let (page, last) = state
         .service
         .read(move |service| {
-            let mut zones = service.zones(after.as_ref());
+            let visible = |zone: &Result<ZoneDoc, _>| {
+                zone.as_ref().map_or(true, |zone: &ZoneDoc| actor.may_view_zone(&zone.zone))
+            };
+            let mut zones = service.zones(after.as_ref()).filter(visible);
             let mut page = Vec::new();
             let mut last = String::new();
             while page.len() < limit
@@ -101,13 +109,18 @@ fn cursor(text: &str) -> Result<(Name, RecordType), ApiError> {
 /// A zone with a page of its records, and where the next page begins.
 fn zone_page(
     service: &Service,
+    actor: &Actor,
     zone: &ZoneDoc,
     after: Option<(Name, RecordType)>,
     limit: usize,
 ) -> Result<(Map<String, Value>, Option<String>), ApiError> {
     let apex = Name::parse(&zone.zone).map_err(ApiError::internal)?;
     let after = after.as_ref().map(|(owner, rtype)| (owner, *rtype));
-    let mut entries = service.records(&apex, after);
+    let visible = |entry: &Result<RecordEntry, _>| {
+        let place = entry.as_ref().ok().and_then(RecordEntry::place);
+        place.is_none_or(|(zone, domain, rtype)| actor.may_view_record(zone, domain, &rtype.to_string()))
+    };
+    let mut entries = service.records(&apex, after).filter(visible);
     let mut records = Vec::new();
     let mut last = String::new();
     while records.len() < limit
@@ -137,6 +150,7 @@ fn zone_page(
 )]
 pub(crate) async fn view(
     State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
     Path(zone): Path<String>,
     parameters: Params,
     origin: Origin,
@@ -150,7 +164,7 @@ pub(crate) async fn view(
         .read(move |service| {
             let zone = service.existing_zone(&zone)?;
             if with_records {
-                zone_page(service, &zone, after, limit)
+                zone_page(service, &actor, &zone, after, limit)
             } else {
                 Ok((zone_object(&zone), None))
             }
@@ -164,9 +178,9 @@ pub(crate) async fn view(
 }
 
 /// The reply of a create and of an update: the zone with the first page of its records.
-async fn whole_zone(state: &ApiState, committed: Committed<ZoneDoc>) -> Reply {
+async fn whole_zone(state: &ApiState, actor: Actor, committed: Committed<ZoneDoc>) -> Reply {
     let Committed { value: zone, revision } = committed;
-    let read = state.service.read(move |service| zone_page(service, &zone, None, RECORDS_PER_PAGE));
+    let read = state.service.read(move |service| zone_page(service, &actor, &zone, None, RECORDS_PER_PAGE));
     let (object, _) = read.await?;
     Ok(with_revision(json(&object), revision))
 }
@@ -186,7 +200,8 @@ pub(crate) async fn create(
     let name = new_name("zone", &zone)?;
     let fields = ZoneFields::from_create(&body?.0, &name)?;
     let create = move |transaction: &mut Transaction<'_>| transaction.create_zone(&name, fields);
-    whole_zone(&state, state.service.commit(&actor, create).await?).await
+    let committed = state.service.commit(&actor, create).await?;
+    whole_zone(&state, actor, committed).await
 }
 
 /// Changes the given fields of a zone.
@@ -213,7 +228,8 @@ pub(crate) async fn update(
     }
     let fields = body.and_then(|body| ZoneFields::from_update(&body.0, &name));
     let update = move |transaction: &mut Transaction<'_>| transaction.update_zone(&name, fields);
-    whole_zone(&state, state.service.commit(&actor, update).await?).await
+    let committed = state.service.commit(&actor, update).await?;
+    whole_zone(&state, actor, committed).await
 }
 
 /// Removes a zone.

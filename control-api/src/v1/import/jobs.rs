@@ -19,11 +19,16 @@ pub(crate) struct ImportJobs(Mutex<VecDeque<Arc<ImportJob>>>);
 
 impl ImportJobs {
     /// Adds a job. Beyond [`IMPORT_JOBS_KEPT`] the oldest finished one is forgotten.
-    pub(crate) fn start(&self, sent_s: u64) -> Arc<ImportJob> {
+    pub(crate) fn start(&self, zone: &str, sent_s: u64) -> Arc<ImportJob> {
         let mut random = rand::rng();
         let id = (0..ID_LENGTH).map(|_| char::from(ID_LETTERS[random.random_range(0..ID_LETTERS.len())]));
         let progress = Progress { percent: 0, status: "Waiting".to_owned(), outcome: None };
-        let job = Arc::new(ImportJob { id: id.collect(), sent_s, progress: Mutex::new(progress) });
+        let job = Arc::new(ImportJob {
+            id: id.collect(),
+            zone: zone.to_owned(),
+            sent_s,
+            progress: Mutex::new(progress),
+        });
         let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if jobs.len() >= IMPORT_JOBS_KEPT {
             let finished = jobs.iter().position(|job| job.progress().outcome.is_some());
@@ -43,6 +48,7 @@ impl ImportJobs {
 /// One import.
 pub(crate) struct ImportJob {
     id: String,
+    zone: String,
     sent_s: u64,
     progress: Mutex<Progress>,
 }
@@ -56,6 +62,11 @@ struct Progress {
 impl ImportJob {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The zone that is being made.
+    pub(crate) fn zone(&self) -> &str {
+        &self.zone
     }
 
     /// Tells how far the job is.
@@ -99,7 +110,7 @@ mod tests {
     #[test]
     fn a_job_tells_its_progress_and_then_its_outcome() {
         let jobs = ImportJobs::default();
-        let job = jobs.start(1_376_070_394);
+        let job = jobs.start("a.test", 1_376_070_394);
         job.advance(20, "Creating zone");
         let id = job.to_json()["id"].as_str().unwrap().to_owned();
         assert_eq!(id.len(), 20);
@@ -122,11 +133,11 @@ mod tests {
     #[test]
     fn finished_jobs_are_forgotten_before_running_ones() {
         let jobs = ImportJobs::default();
-        let first = jobs.start(0);
-        let second = jobs.start(1);
+        let first = jobs.start("a.test", 0);
+        let second = jobs.start("a.test", 1);
         second.finish("done", 200, Value::Null);
         for _ in 0..IMPORT_JOBS_KEPT - 1 {
-            jobs.start(2);
+            jobs.start("a.test", 2);
         }
         assert!(jobs.find(&first.id).is_some());
         assert!(jobs.find(&second.id).is_none());

@@ -1,0 +1,223 @@
+//! Which request needs which right.
+//!
+//! One table names every route with what it needs, and one middleware looks there before any handler runs. A
+//! route that the table does not name is refused, so nothing is open because it was forgotten. Zones and records
+//! in the path are checked here as well; handlers that list or search leave out what
+//! [`Actor::may_view_zone`] and [`Actor::may_view_record`] say no to.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{MatchedPath, RawPathParams, Request};
+use axum::http::{Method, Response, StatusCode};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+
+use super::access::Reach;
+use super::rights::Right;
+use crate::error::ApiError;
+use crate::service::Actor;
+use crate::unserved;
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug)]
+pub enum Needs {
+    /// No key at all.
+    Nothing,
+    /// Any key.
+    Key,
+    /// A key with a right.
+    Right(Right),
+    /// A key with one of these rights.
+    AnyOf(&'static [Right]),
+    /// A right, and so much of the zone that `{zone}` of the path names.
+    Zone(Right, Reach),
+    /// A right, and the record that `{zone}`, `{domain}` and `{type}` of the path name.
+    Record(Right),
+    /// [`Self::Record`] for the pseudo record that stands for the keys of `{zone}`.
+    ZoneKeys(Right),
+}
+
+use Needs::{AnyOf, Key, Nothing, Record, Zone, ZoneKeys};
+use Right::{ManageDatafeeds, ManageDatasources, ManageZones, PushToDatafeeds, ViewZones};
+
+/// Who may see sources and feeds: whoever works on either.
+const DATA: Needs = AnyOf(&[ManageDatasources, ManageDatafeeds]);
+
+/// Method and path, as the router has them, and what they need. `HEAD` needs what `GET` needs.
+pub const TABLE: &[(&str, &str, Needs)] = &[
+    ("GET", "/healthz", Nothing),
+    ("GET", "/readyz", Nothing),
+    ("GET", "/metrics", Nothing),
+    ("GET", "/openapi.json", Nothing),
+    // Catalogs, the same for everyone.
+    ("GET", "/v1/metatypes", Key),
+    ("GET", "/v1/metatypes/geo", Key),
+    ("GET", "/v1/filtertypes", Key),
+    ("GET", "/v1/networks", Key),
+    ("GET", "/v1/data/sourcetypes", Key),
+    // Zones and records.
+    ("GET", "/v1/zones", Needs::Right(ViewZones)),
+    ("GET", "/v1/zones/{zone}", Zone(ViewZones, Reach::Records)),
+    ("PUT", "/v1/zones/{zone}", Zone(ManageZones, Reach::Zone)),
+    ("POST", "/v1/zones/{zone}", Zone(ManageZones, Reach::Zone)),
+    ("DELETE", "/v1/zones/{zone}", Zone(ManageZones, Reach::Everything)),
+    ("GET", "/v1/zones/{zone}/dnssec", ZoneKeys(ViewZones)),
+    ("GET", "/v1/zones/{zone}/{domain}/{type}", Record(ViewZones)),
+    ("PUT", "/v1/zones/{zone}/{domain}/{type}", Record(ManageZones)),
+    ("POST", "/v1/zones/{zone}/{domain}/{type}", Record(ManageZones)),
+    ("DELETE", "/v1/zones/{zone}/{domain}/{type}", Record(ManageZones)),
+    ("GET", "/v1/explain/{zone}/{domain}/{type}", Record(ViewZones)),
+    ("POST", "/v1/simulate/{zone}/{domain}/{type}", Record(ViewZones)),
+    ("PUT", "/v1/import/zonefile/{zone}", Zone(ManageZones, Reach::Everything)),
+    // Here `{zone}` is the id of a job, which only its starter knows; the handler looks at the job's zone.
+    ("GET", "/v1/import/zonefile/{zone}", Needs::Right(ViewZones)),
+    ("GET", "/v1/search", Needs::Right(ViewZones)),
+    // Data sources and feeds.
+    ("GET", "/v1/data/sources", DATA),
+    ("PUT", "/v1/data/sources", Needs::Right(ManageDatasources)),
+    ("GET", "/v1/data/sources/{source}", DATA),
+    ("POST", "/v1/data/sources/{source}", Needs::Right(ManageDatasources)),
+    ("DELETE", "/v1/data/sources/{source}", Needs::Right(ManageDatasources)),
+    ("GET", "/v1/data/feeds/{source}", DATA),
+    ("PUT", "/v1/data/feeds/{source}", Needs::Right(ManageDatafeeds)),
+    ("GET", "/v1/data/feeds/{source}/{feed}", DATA),
+    ("POST", "/v1/data/feeds/{source}/{feed}", Needs::Right(ManageDatafeeds)),
+    ("DELETE", "/v1/data/feeds/{source}/{feed}", Needs::Right(ManageDatafeeds)),
+    ("GET", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
+    ("PUT", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
+    ("POST", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
+    // The account.
+    ("GET", "/v1/account/activity", Needs::Right(Right::ViewActivityLog)),
+    // Monitoring.
+    ("GET", "/v1/monitoring/jobs", AnyOf(&[Right::ViewJobs, Right::ManageJobs])),
+];
+
+/// What each method of a path needs.
+static BY_PATH: LazyLock<HashMap<&'static str, Vec<(Method, Needs)>>> = LazyLock::new(|| {
+    let mut by_path: HashMap<&'static str, Vec<(Method, Needs)>> = HashMap::new();
+    for (method, path, needs) in TABLE {
+        // The methods of the table are plain words; one that could not be read would never match.
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::TRACE);
+        by_path.entry(*path).or_default().push((method, *needs));
+    }
+    by_path
+});
+
+/// Lets a request pass that may.
+pub(crate) async fn check(
+    path: MatchedPath,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let parameters = match parameters {
+        Ok(parameters) => parameters,
+        Err(_) => return ApiError::bad_request("the path cannot be read").into_response(),
+    };
+    let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let actor = request.extensions().get::<Actor>();
+    let parameter = |name: &str| {
+        parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default()
+    };
+    match decide(path.as_str(), &method, actor, &parameter) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+fn decide<'p>(
+    path: &str,
+    method: &Method,
+    actor: Option<&Actor>,
+    parameter: &dyn Fn(&str) -> &'p str,
+) -> Result<(), ApiError> {
+    let entries = BY_PATH.get(path).map_or(&[][..], Vec::as_slice);
+    let Some((_, needs)) = entries.iter().find(|(of, _)| of == method) else {
+        return Err(not_open(method, path, entries));
+    };
+    if let Nothing = needs {
+        return Ok(());
+    }
+    let actor = actor.ok_or_else(ApiError::unauthorized)?;
+    match *needs {
+        Nothing | Key => Ok(()),
+        Needs::Right(right) => need(actor, right),
+        AnyOf(rights) if rights.iter().any(|right| actor.may(*right)) => Ok(()),
+        AnyOf(rights) => Err(denied(&rights.iter().map(Right::to_string).collect::<Vec<_>>().join(" or "))),
+        Zone(right, reach) => {
+            need(actor, right)?;
+            need_zone(actor, right, parameter("zone"), reach, method)
+        }
+        Record(right) => {
+            need(actor, right)?;
+            need_record(actor, right, [parameter("zone"), parameter("domain"), parameter("type")])
+        }
+        ZoneKeys(right) => {
+            need(actor, right)?;
+            let zone = parameter("zone");
+            need_record(actor, right, [zone, zone, "DNSSEC"])
+        }
+    }
+}
+
+/// What a request gets that the table does not name.
+fn not_open(method: &Method, path: &str, entries: &[(Method, Needs)]) -> ApiError {
+    let later = unserved::answer(path);
+    if later.status == StatusCode::NOT_IMPLEMENTED {
+        later
+    } else if entries.is_empty() {
+        ApiError::forbidden(format!("permission denied: nothing says who may use {path}"))
+    } else {
+        let allowed: Vec<&str> = entries.iter().map(|(of, _)| of.as_str()).collect();
+        let message = format!("{method} is not allowed for {path}; allowed: {}", allowed.join(", "));
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message)
+    }
+}
+
+fn need(actor: &Actor, right: Right) -> Result<(), ApiError> {
+    if actor.may(right) { Ok(()) } else { Err(denied(&right.to_string())) }
+}
+
+/// What cannot be seen is not found; what can be seen, but not enough of it, is forbidden.
+fn need_zone(
+    actor: &Actor,
+    right: Right,
+    zone: &str,
+    needed: Reach,
+    method: &Method,
+) -> Result<(), ApiError> {
+    match actor.access.reach(right, zone) {
+        reach if reach >= needed => Ok(()),
+        Reach::Nothing if *method != Method::PUT && !actor.may_view_zone(zone) => {
+            Err(ApiError::zone_not_found())
+        }
+        Reach::Nothing => Err(out_of_reach(&format!("the zone {zone}"), right)),
+        _ => Err(out_of_reach(&format!("all of the zone {zone}"), right)),
+    }
+}
+
+fn need_record(actor: &Actor, right: Right, place: [&str; 3]) -> Result<(), ApiError> {
+    let [zone, domain, rtype] = place;
+    if actor.access.reaches_record(right, zone, domain, rtype) {
+        Ok(())
+    } else if !actor.may_view_zone(zone) {
+        Err(ApiError::zone_not_found())
+    } else {
+        Err(out_of_reach(&format!("{domain} {rtype} of the zone {zone}"), right))
+    }
+}
+
+fn denied(rights: &str) -> ApiError {
+    ApiError::forbidden(format!("permission denied: {rights} is needed"))
+}
+
+/// 403 for a right that does not extend to something.
+pub(crate) fn out_of_reach(what: &str, right: Right) -> ApiError {
+    ApiError::forbidden(format!("permission denied: {right} does not extend to {what}"))
+}
+
+#[cfg(test)]
+mod tests;

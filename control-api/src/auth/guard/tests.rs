@@ -1,0 +1,201 @@
+//! Every route of the table is tried without each of the rights it needs.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::testing::TestApi;
+
+/// The route with something in place of each parameter.
+fn example(path: &str) -> String {
+    let values = [
+        ("{zone}", "a.test"),
+        ("{domain}", "www.a.test"),
+        ("{type}", "A"),
+        ("{source}", "0123456789abcdef0123456789abcdef"),
+    ];
+    let path = values.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value));
+    let segment = |segment: &str| if segment.starts_with('{') { "x".to_owned() } else { segment.to_owned() };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// A permissions object that lacks some rights.
+fn without(rights: &[Right]) -> Map<String, Value> {
+    let mut permissions = Map::new();
+    for right in rights {
+        let group = permissions.entry(right.group()).or_insert_with(|| json!({}));
+        group[right.flag()] = false.into();
+    }
+    permissions
+}
+
+fn rights_of(needs: Needs) -> &'static [Right] {
+    let one = |right: Right| -> &'static [Right] {
+        let index = Right::ALL.iter().position(|of| *of == right).unwrap();
+        &Right::ALL[index..=index]
+    };
+    match needs {
+        Nothing | Key => &[],
+        Needs::Right(right) | Zone(right, _) | Record(right) | ZoneKeys(right) => one(right),
+        AnyOf(rights) => rights,
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_a_key_without_its_right_and_lets_one_with_it_pass() {
+    let api = TestApi::new().await;
+    api.done("PUT", "/v1/zones/a.test", json!({"zone": "a.test"})).await;
+    for (number, (method, path, needs)) in TABLE.iter().enumerate() {
+        let needed = rights_of(*needs);
+        if needed.is_empty() {
+            continue;
+        }
+        let lacking = api.key(&format!("lacking-{number}"), without(needed)).await;
+        let reply = api.call_with(&lacking, method, &example(path), json!({})).await;
+        assert_eq!(reply.status, 403, "{method} {path}: {}", reply.text());
+        for right in needed {
+            assert!(reply.message().contains(&right.to_string()), "{method} {path}: {}", reply.text());
+        }
+        let others: Vec<Right> = Right::ALL.iter().filter(|right| !needed.contains(right)).copied().collect();
+        let holding = api.key(&format!("holding-{number}"), without(&others)).await;
+        let reply = api.call_with(&holding, method, &example(path), json!({})).await;
+        assert_ne!(reply.status, 403, "{method} {path}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn every_route_needs_a_key_unless_it_is_for_probes() {
+    let api = TestApi::new().await;
+    for (method, path, needs) in TABLE {
+        let reply = api.call_with("", method, &example(path), json!({})).await;
+        assert_eq!(reply.status == 401, !matches!(needs, Nothing), "{method} {path}: {}", reply.text());
+    }
+}
+
+#[test]
+fn the_table_names_each_route_once_and_its_parameters_are_there() {
+    let mut seen = std::collections::HashSet::new();
+    for (method, path, needs) in TABLE {
+        assert!(seen.insert((method, path)), "{method} {path}");
+        let parameters: &[&str] = match needs {
+            Zone(..) | ZoneKeys(_) => &["{zone}"],
+            Record(_) => &["{zone}", "{domain}", "{type}"],
+            Nothing | Key | Needs::Right(_) | AnyOf(_) => &[],
+        };
+        assert!(parameters.iter().all(|parameter| path.contains(parameter)), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_route_that_the_table_does_not_name_is_refused() {
+    let actor = Actor::system();
+    let decide = |path, method| decide(path, &method, Some(&actor), &|_| "").unwrap_err();
+    assert_eq!(decide("/v1/forgotten", Method::GET).status, StatusCode::FORBIDDEN);
+    assert_eq!(decide("/v1/zones", Method::DELETE).status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+/// `a.test` and `b.test`, each with a record `www`, and an alias from the first to the second.
+async fn two_zones() -> TestApi {
+    let api = TestApi::new().await;
+    for zone in ["a.test", "b.test"] {
+        api.done("PUT", &format!("/v1/zones/{zone}"), json!({"zone": zone})).await;
+        let path = format!("/v1/zones/{zone}/www.{zone}/A");
+        api.done("PUT", &path, json!({"answers": [["192.0.2.1"]]})).await;
+    }
+    let alias = json!({"answers": [["www.b.test"]]});
+    api.done("PUT", "/v1/zones/a.test/alias.a.test/CNAME", alias).await;
+    api
+}
+
+async fn restricted(api: &TestApi, dns: Value) -> String {
+    api.key("restricted", json!({"dns": dns}).as_object().cloned().unwrap()).await
+}
+
+#[tokio::test]
+async fn zones_out_of_reach_are_neither_listed_nor_found() {
+    let api = two_zones().await;
+    let key = restricted(&api, json!({"zones_allow_by_default": false, "zones_allow": ["a.test"]})).await;
+    let get = async |path: &str| api.call_with(&key, "GET", path, Value::Null).await;
+    let zones = get("/v1/zones").await.json();
+    assert_eq!(zones.as_array().unwrap().len(), 1);
+    assert_eq!(zones[0]["zone"], "a.test");
+    for query in ["q=test&type=zone", "q=b.test", "q=192.0.2&type=answers", "q=test&expand=true"] {
+        let found = get(&format!("/v1/search?{query}")).await;
+        assert!(!found.text().contains("\"zone\":\"b.test\""), "{query}: {}", found.text());
+    }
+    for (method, path) in [
+        ("GET", "/v1/zones/b.test"),
+        ("GET", "/v1/zones/B.test."),
+        ("POST", "/v1/zones/b.test"),
+        ("DELETE", "/v1/zones/b.test"),
+        ("GET", "/v1/zones/b.test/dnssec"),
+        ("GET", "/v1/zones/b.test/www.b.test/A"),
+        ("PUT", "/v1/zones/b.test/new.b.test/A"),
+        ("DELETE", "/v1/zones/b.test/www.b.test/A"),
+        ("GET", "/v1/explain/b.test/www.b.test/A?client=192.0.2.53"),
+        ("POST", "/v1/simulate/b.test/www.b.test/A"),
+    ] {
+        let reply = api.call_with(&key, method, path, json!({})).await;
+        assert_eq!((reply.status.as_u16(), &*reply.message()), (404, "zone not found"), "{method} {path}");
+    }
+    for path in ["/v1/zones/c.test", "/v1/import/zonefile/c.test"] {
+        assert_eq!(api.call_with(&key, "PUT", path, json!({"zone": "c.test"})).await.status, 403, "{path}");
+    }
+    let whole = get("/v1/explain/a.test/alias.a.test/A?client=192.0.2.53").await;
+    assert_eq!(whole.status, 200);
+    assert!(!whole.text().contains("192.0.2.1"), "{}", whole.text());
+    assert_eq!(api.call_with(&key, "DELETE", "/v1/zones/a.test", Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_zone_that_is_linked_must_be_seen_as_a_whole() {
+    let api = two_zones().await;
+    let dns = json!({"zones_allow_by_default": false, "zones_allow": ["a.test"]});
+    let key = restricted(&api, dns).await;
+    let put = async |link: &str| {
+        let body = json!({"zone": "a.test", "link": link});
+        api.call_with(&key, "PUT", "/v1/zones/a.test", body).await
+    };
+    api.done("DELETE", "/v1/zones/a.test", Value::Null).await;
+    assert!(put("b.test").await.message().contains("does not exist"));
+}
+
+#[tokio::test]
+async fn rules_about_records_limit_what_is_seen_and_changed_of_a_zone() {
+    let api = two_zones().await;
+    let rule = json!([{"zone": "a.test", "domain": "www.a.test", "type": "A"}]);
+    let only = json!({"zones_allow_by_default": false, "records_allow": rule});
+    let key = restricted(&api, only).await;
+    let zone = api.call_with(&key, "GET", "/v1/zones/a.test", Value::Null).await.json();
+    assert_eq!(zone["records"].as_array().unwrap().len(), 1);
+    assert_eq!(zone["records"][0]["domain"], "www.a.test");
+    let all = api.key("all-but", json!({"dns": {"records_deny": rule}}).as_object().cloned().unwrap()).await;
+    let zone = api.call_with(&all, "GET", "/v1/zones/a.test", Value::Null).await;
+    assert!(!zone.text().contains("www.a.test\""), "{}", zone.text());
+    for (key, path, status) in [
+        (&key, "/v1/zones/a.test/www.a.test/A", 200),
+        (&key, "/v1/zones/a.test/alias.a.test/CNAME", 403),
+        (&key, "/v1/zones/a.test/dnssec", 403),
+        (&all, "/v1/zones/a.test/www.a.test/A", 403),
+        (&all, "/v1/zones/a.test/alias.a.test/CNAME", 200),
+        (&all, "/v1/zones/a.test/dnssec", 404),
+    ] {
+        let reply = api.call_with(key, "GET", path, Value::Null).await;
+        assert_eq!(reply.status, status, "{key} {path}: {}", reply.text());
+    }
+    for (key, method, status) in [(&key, "POST", 403), (&all, "POST", 200), (&all, "DELETE", 403)] {
+        let reply = api.call_with(key, method, "/v1/zones/a.test", json!({"ttl": 60})).await;
+        assert_eq!(reply.status, status, "{key} {method}: {}", reply.text());
+        assert!(!reply.text().contains("www.a.test\""), "{}", reply.text());
+    }
+}
+
+#[test]
+fn the_table_and_the_description_of_the_api_name_the_same_routes() {
+    let described = crate::openapi::operations();
+    let described: BTreeSet<(&str, &str)> = described.iter().map(|(m, p)| (m.as_str(), p.as_str())).collect();
+    let guarded: BTreeSet<(&str, &str)> = TABLE.iter().map(|(method, path, _)| (*method, *path)).collect();
+    assert_eq!(guarded.difference(&described).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
+    assert_eq!(described.difference(&guarded).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
+}
