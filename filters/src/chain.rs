@@ -264,7 +264,7 @@ impl Chain {
             };
             steps.push(Step { settings, filter, needed: usize::MAX });
         }
-        limit_positions(&mut steps);
+        spare_work(&mut steps);
         let may_empty = steps.iter().filter_map(|step| step.filter.as_ref()).any(Filter::may_empty);
         let on_empty = if may_empty { input.on_empty } else { OnEmpty::Nodata };
         Ok(Chain { steps: steps.into_boxed_slice(), live: compiler.finish(), tier, uses_client, on_empty })
@@ -276,6 +276,7 @@ impl Chain {
     pub fn run<T: Trace>(&self, context: &mut Context<'_>, selection: &mut Selection, trace: &mut T) {
         let count = selection.len();
         context.scratch.live.begin(&self.live);
+        let mut ties = None;
         for (index, step) in self.steps.iter().enumerate() {
             if T::ENABLED {
                 let (filter, disabled) = (step.settings.filter.name, step.filter.is_none());
@@ -286,7 +287,18 @@ impl Chain {
                     context.scratch.previous.clear();
                     context.scratch.previous.extend_from_slice(selection.as_slice());
                 }
-                filter.apply(&mut Run::new(&self.live, context, selection, trace, step.needed));
+                match filter {
+                    // A trace shows the order; it is the same one.
+                    Filter::WeightedShuffle(shuffle) if shuffle.is_put_off() && !T::ENABLED => {
+                        ties = Some(shuffle.order(context.entropy));
+                    }
+                    _ => {
+                        let (live, ties) = (&self.live, ties.take());
+                        let mut run = Run::new(live, context, selection, trace, step.needed, ties);
+                        filter.apply(&mut run);
+                        run.settle_ties();
+                    }
+                }
             }
             if T::ENABLED {
                 trace.end_step(selection.as_slice());
@@ -320,11 +332,18 @@ impl Chain {
 }
 
 /// Tells each step how many positions matter: with `select_first_n` right after it, drawing and sorting need not
-/// go on past the first N.
-fn limit_positions(steps: &mut [Step]) {
-    let mut needed = usize::MAX;
+/// go on past the first N. A shuffle by weight before a geotarget of which only the first position matters is put
+/// off until it is known which answers are equally near.
+fn spare_work(steps: &mut [Step]) {
+    let (mut needed, mut next_finds_first) = (usize::MAX, false);
     for step in steps.iter_mut().rev() {
-        let Some(filter) = &step.filter else { continue };
+        let Some(filter) = &mut step.filter else { continue };
+        if let Filter::WeightedShuffle(shuffle) = filter
+            && next_finds_first
+        {
+            shuffle.put_off();
+        }
+        next_finds_first = needed == 1 && filter.sorts_by_place();
         step.needed = needed;
         needed = filter.positions_that_matter();
     }

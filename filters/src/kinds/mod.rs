@@ -134,6 +134,14 @@ impl Filter {
         )
     }
 
+    /// Whether the filter does nothing but sort by how near answers are, or leave all as it is.
+    pub(crate) fn sorts_by_place(&self) -> bool {
+        matches!(
+            self,
+            Filter::GeotargetCountry(_) | Filter::GeotargetLatlong(_) | Filter::GeotargetRegional(_)
+        )
+    }
+
     /// How many of the first positions the filter looks at; the order of those after them changes nothing.
     pub(crate) fn positions_that_matter(&self) -> usize {
         if let Filter::SelectFirstN(filter) = self { filter.count() } else { usize::MAX }

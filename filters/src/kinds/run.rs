@@ -1,6 +1,7 @@
 //! What a filter has in hand while it is applied.
 
 use super::additional_metadata::pairs;
+use super::weighted_shuffle::WeightedOrder;
 use crate::column::{ListColumn, ListItem, LiveSlots, NumberColumn, ValueColumn};
 use crate::context::{Context, Mark, SortEntry};
 use crate::meta::MetaValue;
@@ -31,6 +32,8 @@ pub(crate) struct Run<'run, 'context, T> {
     pub(super) trace: &'run mut T,
     /// How many of the first positions matter to the steps that follow.
     pub(super) needed: usize,
+    /// The order of a shuffle right before this step that was put off, until it has decided between equals.
+    ties: Option<WeightedOrder<'run>>,
 }
 
 impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
@@ -40,8 +43,18 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         selection: &'run mut Selection,
         trace: &'run mut T,
         needed: usize,
+        ties: Option<WeightedOrder<'run>>,
     ) -> Self {
-        Self { slots, context, selection, trace, needed }
+        Self { slots, context, selection, trace, needed, ties }
+    }
+
+    /// Puts a shuffle that was put off into effect, if the step did not come to sort.
+    #[inline]
+    pub(crate) fn settle_ties(&mut self) {
+        if self.ties.is_some() && !self.selection.is_empty() {
+            self.set_keys(|_, _| 0);
+            self.sort_by_keys();
+        }
     }
 
     /// The answer at a position of the selection: the one whose metadata counts there.
@@ -107,28 +120,47 @@ impl<'run, 'context, T: Trace> Run<'run, 'context, T> {
         !T::ENABLED && self.needed == 1 && !self.selection.is_empty()
     }
 
-    /// Gives every position a sort key; equal keys keep their order. When only the first position matters, only
-    /// the entry that belongs there is kept.
+    /// Gives every position a sort key by its answer; equal keys keep their order. When only the first position
+    /// matters, only the entry that belongs there is kept.
     #[inline]
     pub(crate) fn set_keys(&mut self, mut key: impl FnMut(&mut Self, u16) -> u64) {
+        self.set_keys_by_position(|run, position| key(run, run.answer_at(position)));
+    }
+
+    /// The same by the position.
+    #[inline]
+    pub(crate) fn set_keys_by_position(&mut self, mut key: impl FnMut(&mut Self, usize) -> u64) {
         self.context.scratch.keys.clear();
         if self.needs_only_first() {
-            let (mut best, mut least) = (0, u64::MAX);
-            for (position, index) in (0..self.selection.len()).zip(0u16..) {
-                let key = key(self, self.answer_at(position));
-                if key < least {
-                    (best, least) = (index, key);
-                }
-            }
-            let entry = self.selection.as_slice()[usize::from(best)];
-            self.context.scratch.keys.push(SortEntry { key: least, position: best, entry });
-            return;
+            let first = self.first_by(key);
+            return self.context.scratch.keys.push(first);
         }
         for (position, index) in (0..self.selection.len()).zip(0u16..) {
-            let answer = self.answer_at(position);
-            let (key, entry) = (key(self, answer), self.selection.as_slice()[position]);
+            let (key, entry) = (key(self, position), self.selection.as_slice()[position]);
             self.context.scratch.keys.push(SortEntry { key, position: index, entry });
         }
+    }
+
+    /// The entry with the least key; of equal ones the first in the order of a shuffle that was put off, or else
+    /// of the selection. The selection is not empty.
+    #[inline]
+    fn first_by(&mut self, mut key: impl FnMut(&mut Self, usize) -> u64) -> SortEntry {
+        let ties = self.ties.take();
+        let (mut best, mut least) = (0u16, key(self, 0));
+        let mut least_tie = None;
+        for (position, index) in (0..self.selection.len()).zip(0u16..).skip(1) {
+            let key = key(self, position);
+            if key < least {
+                (best, least, least_tie) = (index, key, None);
+            } else if key == least
+                && let Some(order) = ties
+            {
+                let best_tie = least_tie.unwrap_or_else(|| order.key(self, usize::from(best)));
+                let tie = order.key(self, position);
+                (best, least_tie) = if tie < best_tie { (index, Some(tie)) } else { (best, Some(best_tie)) };
+            }
+        }
+        SortEntry { key: least, position: best, entry: self.selection.as_slice()[usize::from(best)] }
     }
 
     /// The key at a position of the selection before it is sorted.

@@ -7,12 +7,19 @@
 //! Few draws walk the weights left. Many draws give each answer the key E / weight with E exponential, and
 //! sort: the least of such keys belongs to an answer with a probability proportional to its weight, and so does
 //! the next among those left, which makes the two ways the same distribution.
+//!
+//! Often the order is wanted only where a geotarget finds several answers equally near, and of that only the
+//! first. Then the shuffle is put off: the geotarget asks for the keys of the few answers that it cannot tell
+//! apart, and all others are never worked out.
+
+use rand::Rng;
 
 use super::shuffle::shuffle;
+use super::stickiness::score;
 use super::{Filter, Run};
 use crate::catalog::FilterType;
 use crate::column::{NumberColumn, NumberPlace};
-use crate::context::{Entropy, draw_unit};
+use crate::context::{Entropy, draw_unit, unit_from_bits};
 use crate::meta::MetaKey;
 use crate::trace::{Reason, Trace};
 
@@ -30,7 +37,7 @@ pub(crate) const TYPE: FilterType = FilterType {
     compile: |compiler, _| {
         let weight = compiler.number(MetaKey::Weight)?;
         let sums = sums(&weight);
-        Ok(Filter::WeightedShuffle(WeightedShuffle { weight, sums }))
+        Ok(Filter::WeightedShuffle(WeightedShuffle { weight, sums, is_put_off: false }))
     },
 };
 
@@ -44,6 +51,25 @@ pub(crate) struct WeightedShuffle {
     weight: NumberColumn,
     /// The sum of the weights of all answers up to each; empty when one of them is live.
     sums: Box<[f64]>,
+    /// Whether the next step sorts, and only what comes first then matters.
+    is_put_off: bool,
+}
+
+/// An order by weight that is drawn as a whole, and worked out entry by entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WeightedOrder<'chain> {
+    weight: &'chain NumberColumn,
+    draw: u64,
+}
+
+impl WeightedOrder<'_> {
+    /// The sort key of the entry at a position of the selection, before anything is moved.
+    #[inline]
+    pub(super) fn key<T: Trace>(self, run: &mut Run<'_, '_, T>, position: usize) -> u64 {
+        let entry = run.selection.as_slice()[position];
+        let uniform = 1.0 - unit_from_bits(score(self.draw, u64::from(entry)));
+        exponential_key(uniform, run.number(self.weight, run.answer_at(position)))
+    }
 }
 
 /// Adds the weights up, if they are all known.
@@ -59,6 +85,23 @@ fn sums(weight: &NumberColumn) -> Box<[f64]> {
 }
 
 impl WeightedShuffle {
+    /// Says that the next step sorts, and that only what comes first then matters.
+    pub(crate) fn put_off(&mut self) {
+        self.is_put_off = true;
+    }
+
+    /// Whether the next step can make use of [`WeightedShuffle::order`], and decides the same with it.
+    #[inline]
+    pub(crate) fn is_put_off(&self) -> bool {
+        self.is_put_off
+    }
+
+    /// Draws an order; the one that `apply` puts into effect when the shuffle is put off.
+    #[inline]
+    pub(crate) fn order(&self, entropy: &mut Entropy) -> WeightedOrder<'_> {
+        WeightedOrder { weight: &self.weight, draw: entropy.next_u64() }
+    }
+
     pub(super) fn apply<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
         run.explain(|run, _, answer, used| {
             used.extend(run.used_number(&self.weight, answer));
@@ -67,6 +110,9 @@ impl WeightedShuffle {
                 _ => Reason::DrawnWithoutWeight,
             }
         });
+        if self.is_put_off {
+            return self.sort(run);
+        }
         if self.weight.places.is_empty() {
             return shuffle(run.selection.as_mut_slice(), run.needed, run.context.entropy);
         }
@@ -120,10 +166,8 @@ impl WeightedShuffle {
 
     /// Draws all positions at once by sorting.
     fn sort<T: Trace>(&self, run: &mut Run<'_, '_, T>) {
-        run.set_keys(|run, answer| {
-            let draw = draw_unit(run.context.entropy);
-            exponential_key(1.0 - draw, run.number(&self.weight, answer))
-        });
+        let order = self.order(run.context.entropy);
+        run.set_keys_by_position(|run, position| order.key(run, position));
         run.sort_by_keys();
     }
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::kinds::testing::{NOWHERE, Record, chi_square, chi_square_bound, repeat, somewhere, tally};
+use crate::Client;
+use crate::kinds::testing::{
+    NOWHERE, Record, chi_square, chi_square_bound, in_country, record_trace, repeat, somewhere, tally,
+};
 
 #[test]
 fn shuffle_makes_every_order_equally_likely() {
@@ -151,4 +154,57 @@ fn without_any_value_priority_and_cost_do_nothing() {
         let record = Record::new(&[json!({}), json!({})]).step(filter, &json!({"eliminate": true}));
         assert_eq!(record.order(NOWHERE), [0, 1]);
     }
+}
+
+/// Two answers in each of two countries, the second of each three times as heavy as the first.
+fn by_place_then_weight() -> Record {
+    let metas = [("DE", 1), ("DE", 3), ("US", 2), ("US", 6), ("US", 0)]
+        .map(|(country, weight)| json!({"country": country, "weight": weight}));
+    let first = json!({"N": 1});
+    Record::new(&metas)
+        .step("weighted_shuffle", &json!({}))
+        .step("geotarget_country", &json!({}))
+        .step("select_first_n", &first)
+}
+
+#[test]
+fn a_shuffle_that_is_put_off_decides_by_weight_among_the_nearest_answers() {
+    for (country, nearest) in [("DE", [0, 1]), ("US", [2, 3])] {
+        let client = Client::source(in_country(country));
+        let mut counts = [0; 5];
+        repeat(
+            &by_place_then_weight(),
+            20_000,
+            |_| client,
+            |answers| {
+                assert_eq!(answers.len(), 1);
+                counts[usize::from(answers[0])] += 1;
+            },
+        );
+        let among = nearest.map(|answer: usize| counts[answer]);
+        assert_eq!(among.iter().sum::<usize>(), 20_000, "{country}: {counts:?}");
+        assert!(chi_square(&among, &[0.25, 0.75]) < chi_square_bound(2), "{country}: {counts:?}");
+    }
+}
+
+#[test]
+fn a_shuffle_that_is_put_off_decides_alone_where_no_place_is_known() {
+    let counts = tally(&by_place_then_weight(), 5, 0, 20_000);
+    let shares = [1.0, 3.0, 2.0, 6.0].map(|weight| weight / 12.0);
+    assert!(chi_square(&counts[..4], &shares) < chi_square_bound(4), "{counts:?}");
+    assert_eq!(counts[4], 0);
+}
+
+#[test]
+fn a_trace_shows_the_shuffle_that_a_query_puts_off() {
+    let record = by_place_then_weight();
+    for address in [in_country("DE"), in_country("US"), in_country("JP"), NOWHERE] {
+        for seed in 0..200 {
+            let traced = record_trace(&record, address, seed);
+            assert_eq!(traced.steps[2].after, record.run(Client::source(address), seed).answers);
+        }
+    }
+    let shuffled = record_trace(&record, NOWHERE, 3).steps.remove(0);
+    assert_eq!(shuffled.after.len(), 5);
+    assert_ne!(shuffled.before, shuffled.after);
 }
