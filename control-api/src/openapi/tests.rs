@@ -82,3 +82,70 @@ async fn every_operation_is_served() {
         assert!(!unserved && ![405, 501].contains(&status), "{method} {path}: {}", reply.text());
     }
 }
+
+/// Method and path of every route of the reference, and of those that clients call beyond it.
+const REFERENCE: &str = include_str!("reference_routes.txt");
+
+/// The end of what is written by hand in docs/api.md.
+const WRITTEN_BY_TEST: &str = "UPDATE_OPENAPI=1 cargo test -p control-api openapi -->\n";
+
+/// A path whose placeholders have no names.
+fn shape(path: &str) -> String {
+    let part = |part: &str| if part.starts_with('{') { "{}".to_owned() } else { part.to_owned() };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// The table of all routes: those of the reference, then our own.
+fn route_tables() -> String {
+    let served: BTreeSet<(String, String)> =
+        operations().into_iter().map(|(method, path)| (method, shape(&path))).collect();
+    let mut known = BTreeSet::new();
+    let mut counts = [0; 3];
+    let mut rows = String::new();
+    for line in REFERENCE.lines() {
+        let (method, path) = line.split_once(' ').unwrap();
+        let route = (method.to_owned(), shape(path));
+        let (place, answer) = if served.contains(&route) {
+            (0, "served".to_owned())
+        } else {
+            let error = crate::unserved::answer(path);
+            let subject = error.message.split_once(" (").and_then(|(_, rest)| rest.split_once(')'));
+            match (error.status.as_u16(), subject) {
+                (501, Some((subject, _))) => (1, format!("later: 501, {subject}")),
+                _ => (2, "refused: 404".to_owned()),
+            }
+        };
+        counts[place] += 1;
+        rows += &format!("| {method} | `{path}` | {answer} |\n");
+        assert!(known.insert(route), "{line} is there twice");
+    }
+    let [served_count, later, refused] = counts;
+    let own: String = operations()
+        .iter()
+        .filter(|(method, path)| !known.contains(&(method.clone(), shape(path))))
+        .map(|(method, path)| {
+            let summary = DOCUMENT["paths"][path][method.to_lowercase()]["summary"].as_str().unwrap();
+            format!("| {method} | `{path}` | {summary} |\n")
+        })
+        .collect();
+    format!(
+        "\n## Routes of the compatible API\n\n{served_count} served, {later} later, {refused} refused.\n\n\
+         | method | path | answer |\n| --- | --- | --- |\n{rows}\n\
+         ## Routes of our own\n\n| method | path | what it does |\n| --- | --- | --- |\n{own}"
+    )
+}
+
+#[test]
+fn the_table_of_routes_is_the_one_in_the_repository() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let end = text.find(WRITTEN_BY_TEST).unwrap() + WRITTEN_BY_TEST.len();
+    let wanted = format!("{}{}", &text[..end], route_tables());
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap() == wanted,
+        "docs/api.md lists other routes; UPDATE_OPENAPI=1 cargo test -p control-api openapi writes it"
+    );
+}
