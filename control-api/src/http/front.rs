@@ -202,9 +202,9 @@ fn wants_vain_dry_run(method: &Method, uri: &Uri) -> bool {
     };
     let is_record = uri.path().starts_with("/v1/zones/") && uri.path().split('/').count() == 6;
     match *method {
-        Method::GET | Method::HEAD => false,
         Method::PUT | Method::POST if is_record => false,
-        _ => is_asked(),
+        Method::PUT | Method::POST | Method::DELETE => is_asked(),
+        _ => false,
     }
 }
 
