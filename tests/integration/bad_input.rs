@@ -4,6 +4,7 @@ use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
 use crate::World;
+use crate::raw::send;
 
 const RECORD: &str = "/v1/zones/example.test/www.example.test/A";
 
@@ -134,4 +135,149 @@ fn garbage_over_udp_is_answered_small_or_not_at_all_and_the_server_lives() {
     while let Ok(length) = socket.recv(&mut buffer) {
         assert!(length <= 64, "a reply of {length} octets to garbage");
     }
+}
+
+#[test]
+fn every_refusal_names_the_field_and_what_it_allows() {
+    let world = World::with_zone("example.test");
+    world.plain("example.test", "www.example.test", "A", &[json!(["192.0.2.1"])]);
+    let api = world.server.api();
+    let source = api.put("/v1/data/sources", &json!({"name": "s", "sourcetype": "nsone_v1"})).unwrap().body;
+    let source = source["id"].as_str().unwrap();
+    let feed = api
+        .put(&format!("/v1/data/feeds/{source}"), &json!({"name": "f", "config": {"label": "l"}}))
+        .unwrap();
+    let feed = feed.body["id"].as_str().unwrap();
+    let zone = "/v1/zones/example.test";
+    let (sources, feeds) = (format!("/v1/data/sources/{source}"), format!("/v1/data/feeds/{source}"));
+    let (one_feed, push) = (format!("{feeds}/{feed}"), format!("/v1/feed/{source}"));
+    let (explain, simulate) =
+        ("/v1/explain/example.test/www.example.test/A", "/v1/simulate/example.test/www.example.test/A");
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        ("POST", zone, "", &["body", "JSON"]),
+        ("POST", zone, "{\"ttl\":", &["JSON"]),
+        ("POST", zone, "[]", &["object"]),
+        ("POST", zone, "\"x\"", &["object"]),
+        ("POST", zone, "{\"ttl\":\"soon\"}", &["ttl", "integer"]),
+        ("POST", zone, "{\"ttl\":-1}", &["ttl", "2147483647"]),
+        ("POST", zone, "{\"nx_ttl\":1.5}", &["nx_ttl", "integer"]),
+        ("POST", zone, "{\"refresh\":[]}", &["refresh", "integer"]),
+        ("POST", zone, "{\"retry\":{}}", &["retry", "integer"]),
+        ("POST", zone, "{\"expiry\":99999999999}", &["expiry", "2147483647"]),
+        ("POST", zone, "{\"hostmaster\":5}", &["hostmaster", "string"]),
+        ("POST", zone, "{\"hostmaster\":\"\"}", &["hostmaster", "non-empty"]),
+        ("POST", zone, "{\"primary_master\":\"a..b\"}", &["primary_master"]),
+        ("POST", zone, "{\"networks\":[7]}", &["networks[0]", "0"]),
+        ("POST", zone, "{\"networks\":\"0\"}", &["networks", "array"]),
+        ("POST", zone, "{\"meta\":[]}", &["meta", "object"]),
+        ("POST", zone, "{\"dnssec\":\"maybe\"}", &["dnssec", "boolean"]),
+        ("POST", zone, "{\"link\":7}", &["link", "string"]),
+        ("POST", zone, "{\"zone\":\"other.test\"}", &["zone", "example.test"]),
+        ("POST", zone, "{\"primary\":7}", &["primary", "object"]),
+        ("POST", zone, "{\"secondary\":7}", &["secondary", "object"]),
+        ("POST", RECORD, "{\"answers\":[{}]}", &["answers[0]", "answer"]),
+        ("POST", RECORD, "{\"answers\":[7]}", &["answers[0]", "object"]),
+        ("POST", RECORD, "{\"answers\":[{\"answer\":[]}]}", &["answers[0].answer", "at least one"]),
+        (
+            "POST",
+            RECORD,
+            "{\"answers\":[{\"answer\":[null]}]}",
+            &["answers[0].answer[0]", "string or a number"],
+        ),
+        ("POST", RECORD, "{\"answers\":[{\"answer\":[\"x\"]}]}", &["answer", "\\\"x\\\""]),
+        ("POST", RECORD, "{\"regions\":{\"eu\":5}}", &["regions.eu", "object"]),
+        (
+            "POST",
+            RECORD,
+            "{\"filters\":[{\"filter\":\"up\",\"x\":1}]}",
+            &["filters[0]", "config", "disabled"],
+        ),
+        ("POST", RECORD, "{\"filters\":[{}]}", &["filters[0].filter"]),
+        ("POST", RECORD, "{\"meta\":{\"up\":\"maybe\"}}", &["up", "maybe"]),
+        ("POST", RECORD, "{\"on_empty\":\"none\"}", &["on_empty", "nodata", "previous"]),
+        ("POST", RECORD, "{\"ttl\":4294967296}", &["ttl", "2147483647"]),
+        ("POST", RECORD, "{\"use_client_subnet\":5}", &["use_client_subnet", "boolean"]),
+        ("PUT", "/v1/zones/example.test/x.example.test/NOPE", "{\"answers\":[]}", &["NOPE"]),
+        ("PUT", "/v1/zones/example.test/x.example.test/A", "{}", &["answers"]),
+        ("PUT", "/v1/zones/a.test", "{}", &["zone"]),
+        ("PUT", "/v1/zones/a..test", "{\"zone\":\"a..test\"}", &["zone", "a..test"]),
+        ("GET", "/v1/zones?limit=many", "", &["limit", "whole number"]),
+        ("GET", "/v1/zones?after=a..b", "", &["after", "a..b"]),
+        ("GET", "/v1/zones/example.test?records=perhaps", "", &["records", "true or false"]),
+        ("GET", "/v1/zones/example.test?after=x", "", &["after", "NAME/TYPE"]),
+        ("GET", "/v1/zones/example.test?q=%zz", "", &["q", "escapes"]),
+        ("GET", "/v1/search", "", &["q", "required"]),
+        ("GET", "/v1/search?q=a&type=b", "", &["type", "zone, record, all or answers"]),
+        ("GET", "/v1/search?q=a&max=-1", "", &["max", "whole number"]),
+        ("GET", explain, "", &["client", "address"]),
+        ("GET", &format!("{explain}?client=here"), "", &["client", "here"]),
+        ("GET", &format!("{explain}?client=192.0.2.1&ecs=192.0.2.0/33"), "", &["ecs", "/33"]),
+        ("POST", simulate, "{\"clients\":[]}", &["clients", "10000"]),
+        ("POST", simulate, "{\"clients\":[\"x\"]}", &["clients[0]", "address"]),
+        ("POST", simulate, "{\"draws\":0}", &["draws", "1000"]),
+        ("POST", simulate, "{\"population\":\"world\"}", &["population", "countries"]),
+        ("POST", simulate, "{\"clint\":1}", &["clint", "clients"]),
+        ("PUT", "/v1/data/sources", "{}", &["name"]),
+        ("PUT", "/v1/data/sources", "{\"name\":\"x\"}", &["sourcetype"]),
+        ("PUT", "/v1/data/sources", "{\"name\":\"\",\"sourcetype\":\"nsone_v1\"}", &["name", "1 to"]),
+        (
+            "PUT",
+            "/v1/data/sources",
+            "{\"name\":\"x\",\"sourcetype\":\"nope\"}",
+            &["sourcetype", "nope", "nsone_v1"],
+        ),
+        ("POST", &sources, "{\"config\":7}", &["config", "object"]),
+        ("PUT", &feeds, "{\"name\":\"x\",\"config\":{}}", &["config.label"]),
+        ("POST", &one_feed, "{\"name\":7}", &["name", "string"]),
+        ("POST", &push, "[]", &["object"]),
+        ("POST", &push, "{\"up\":\"maybe\"}", &["up", "maybe"]),
+        ("POST", &push, "{\"nope\":1}", &["nope", "known keys"]),
+        ("POST", &push, "{\"l\":{\"weight\":\"heavy\"}}", &["weight", "heavy"]),
+        ("PUT", "/v1/import/zonefile/b.test", "x", &["multipart/form-data", "zonefile"]),
+    ];
+    let before = everything(&world);
+    for (method, path, body, parts) in cases {
+        let reply = send(&world.server, method, path, &[], body);
+        assert_eq!(reply.status, "400 Bad Request", "{method} {path} {body}: {}", reply.body);
+        let message = reply.json()["message"].as_str().unwrap_or_default().to_owned();
+        for part in *parts {
+            assert!(
+                message.contains(&part.replace('\\', "")),
+                "{method} {path} {body}: {message:?} lacks {part}"
+            );
+        }
+        assert!(message.len() < 1_000, "{method} {path} {body}: a message of {} octets", message.len());
+    }
+    assert_eq!(everything(&world), before, "nothing was stored");
+}
+
+/// All that a refused request could have changed.
+fn everything(world: &World) -> Vec<Value> {
+    let read = |path: &str| world.server.api().get(path).expect("a reply").body;
+    ["/v1/zones", "/v1/zones/example.test", RECORD, "/v1/data/sources", "/v1/account/activity"]
+        .map(read)
+        .to_vec()
+}
+
+#[test]
+fn floods_are_refused_at_a_limit_and_the_server_lives() {
+    let world = World::with_zone("example.test");
+    let server = &world.server;
+    let answer = "{\"answer\":[\"192.0.2.1\"]}";
+    let many = format!("{{\"answers\":[{}]}}", vec![answer; 100_000].join(","));
+    let reply = send(server, "PUT", RECORD, &[], &many);
+    assert_eq!(reply.status, "400 Bad Request");
+    assert!(reply.body.contains("answers") && reply.body.contains("4096"), "{}", reply.body);
+    for deep in ["[".repeat(100_000), "{\"a\":".repeat(100_000)] {
+        let reply = send(server, "PUT", RECORD, &[], &format!("{{\"meta\":{deep}"));
+        assert_eq!(reply.status, "400 Bad Request", "{}", reply.body);
+    }
+    let headers: Vec<(String, String)> = (0..500).map(|n| (format!("X-Flood-{n}"), "x".to_owned())).collect();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(send(server, "GET", "/v1/zones", &headers, "").status, "431 Request Header Fields Too Large");
+    let long = format!("/v1/zones/{}", "a".repeat(10_000));
+    assert_eq!(send(server, "GET", &long, &[], "").status, "414 URI Too Long");
+    let announced = [("Content-Length", "99999999999")];
+    assert_eq!(send(server, "PUT", RECORD, &announced, "").status, "413 Payload Too Large");
+    assert!(!server.ask("example.test", RecordType::SOA).unwrap().answers().is_empty());
 }

@@ -1,14 +1,17 @@
 //! End-to-end tests: the real binary on ports of its own, asked over DNS and HTTP.
 #![forbid(unsafe_code)]
 
+mod acme_clients;
 mod bad_input;
 mod command_line;
+mod conventions;
 mod crash;
 mod demo;
 mod explain;
 mod feeds;
 mod import;
 mod lookup;
+mod raw;
 mod steering;
 mod while_changing;
 mod zones;

@@ -119,9 +119,19 @@ impl Server {
         self.dns.expect("a ready server has said where it answers DNS")
     }
 
+    /// Where its control API listens.
+    pub fn api_address(&self) -> SocketAddr {
+        self.api.expect("a ready server has said where its API is")
+    }
+
+    /// Its admin key.
+    pub fn key(&self) -> &'static str {
+        KEY
+    }
+
     /// Its control API, with the admin key.
     pub fn api(&self) -> Api {
-        Api::new(self.api.expect("a ready server has said where its API is"), KEY)
+        Api::new(self.api_address(), KEY)
     }
 
     /// A command of `binary` that asks this server: without anything from this process's environment, but for
@@ -133,7 +143,7 @@ impl Server {
         {
             command.env_remove(name);
         }
-        let api = self.api.expect("a ready server has said where its API is");
+        let api = self.api_address();
         command.env("SEXTANT_API", api.to_string()).env("SEXTANT_ADMIN_KEY", KEY);
         command
     }
