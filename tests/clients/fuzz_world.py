@@ -5,6 +5,7 @@ Random paths meet nothing but 404. So each path parameter is often the name of s
 
 import json
 import os
+import pathlib
 
 import requests
 
@@ -44,6 +45,7 @@ known = {
 }
 
 print("seed = 20250101")
+print(f"hooks = {json.dumps(str(pathlib.Path(__file__).with_name('fuzz_hooks.py')))}")
 print(f'headers = {{ "X-NSONE-Key" = "{KEY}" }}')
 # What the API takes beyond its contract, and refuses within it, is decided by more than types.
 for check in ("positive_data_acceptance", "negative_data_rejection"):

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::Response;
+use filters::MetaKey;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -127,7 +128,9 @@ fn information() -> Value {
 }
 
 fn components() -> Value {
-    let schemas: Map<String, Value> = SCHEMAS.iter().copied().flat_map(parsed).collect();
+    let mut schemas: Map<String, Value> = SCHEMAS.iter().copied().flat_map(parsed).collect();
+    schemas.insert("Meta".to_owned(), meta_schema());
+    schemas.insert("FilterName".to_owned(), filter_names());
     json!({
         "schemas": schemas,
         "responses": {
@@ -142,6 +145,28 @@ fn components() -> Value {
         },
         "securitySchemes": { "key": { "type": "apiKey", "in": "header", "name": "X-NSONE-Key" } },
     })
+}
+
+/// A metadata table, from the definitions that check it.
+fn meta_schema() -> Value {
+    let property = |key: &MetaKey| {
+        let facts = json!({
+            "description": key.short_description(),
+            "$ref": "#/components/schemas/MetaValue",
+        });
+        (key.name().to_owned(), facts)
+    };
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": MetaKey::ALL.iter().map(property).collect::<Map<_, _>>(),
+    })
+}
+
+/// The names of /v1/filtertypes.
+fn filter_names() -> Value {
+    let names: Vec<&str> = filters::filter_types().iter().map(|filter| filter.name).collect();
+    json!({ "type": "string", "enum": names })
 }
 
 /// Adds to an operation what it shares with others.

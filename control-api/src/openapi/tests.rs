@@ -49,7 +49,8 @@ fn every_reference_leads_somewhere_and_every_schema_is_used() {
         let pointer = reference.trim_start_matches('#');
         assert!(DOCUMENT.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
-    let count: usize = SCHEMAS.iter().map(|text| parsed(text).len()).sum();
+    // Two are made by code.
+    let count = 2 + SCHEMAS.iter().map(|text| parsed(text).len()).sum::<usize>();
     let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
     assert_eq!(schemas.len(), count, "a schema is there twice");
     for name in schemas.keys() {
