@@ -28,7 +28,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::ApiError;
 use crate::ids;
-use crate::service::documents::KeyDoc;
+use crate::service::account::{KeyDoc, Member, SecretDoc};
 use crate::service::{Actor, Service};
 
 /// Characters of a key that is made here, as many as clients of this API are used to.
@@ -140,8 +140,9 @@ pub fn open_admin_key(
     let stored = service.commit_blocking(&Actor::system(), move |transaction| {
         let created_s = transaction.now_s();
         let id = ids::new_object_id_text(created_s);
-        let permissions = Permissions::default();
-        transaction.put_key(KeyDoc { id, name: "admin".to_owned(), hash, created_s, permissions })
+        let secrets = vec![SecretDoc::new(ids::new_object_id_text(created_s), hash)];
+        let (name, member) = ("admin".to_owned(), Member::default());
+        transaction.put_key(KeyDoc { id, name, created_s, secrets, expiry_days: None, member })
     });
     stored.map(|_| outcome).map_err(AdminKeyError::Store)
 }

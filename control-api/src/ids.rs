@@ -34,6 +34,16 @@ pub fn new_object_id_text(now_s: u64) -> String {
     HEXLOWER.encode(&new_object_id(now_s))
 }
 
+/// A new UUID of random digits (RFC 9562, 5.4).
+pub fn new_uuid() -> String {
+    let mut octets: [u8; 16] = rand::rng().random();
+    octets[6] = octets[6] & 0x0f | 0x40;
+    octets[8] = octets[8] & 0x3f | 0x80;
+    let digits = HEXLOWER.encode(&octets);
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+    parts.join("-")
+}
+
 /// Whether `text` is 24 hex digits.
 pub fn is_object_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())

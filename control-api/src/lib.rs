@@ -20,6 +20,7 @@ pub mod service;
 mod source_types;
 #[cfg(test)]
 mod testing;
+mod time;
 mod unserved;
 pub mod v1;
 

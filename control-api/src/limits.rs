@@ -84,6 +84,19 @@ pub const ACTIVITY_RESULTS: usize = 20;
 /// Activity entries whatever the request asks for.
 pub const ACTIVITY_RESULTS_MAX: usize = 10_000;
 
+/// Activity entries looked at for one request with filters.
+pub const ACTIVITY_SCANNED_MAX: usize = 1_000_000;
+/// API keys of the account; each change of one looks at all of them.
+pub const KEYS: usize = 10_000;
+/// Users of the account.
+pub const USERS: usize = 10_000;
+/// Teams of the account, and of one member.
+pub const TEAMS: usize = 1_000;
+/// Address lists of the account, and of one team.
+pub const WHITELISTS: usize = 1_000;
+/// Addresses and prefixes in one list.
+pub const WHITELIST_VALUES: usize = 1_000;
+
 /// Aliases followed in one explanation; as many as in one reply over DNS.
 pub const EXPLAINED_ALIASES: usize = 16;
 /// Clients that one simulation may list.

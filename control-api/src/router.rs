@@ -19,6 +19,7 @@ use crate::native::health;
 use crate::openapi;
 use crate::service::Service;
 use crate::unserved;
+use crate::v1::account::{billing, keys, secrets, settings, teams, usage, users, whitelists};
 use crate::v1::{
     activity, catalog, dnssec, explain, feeds, import, push, records, search, simulate, sources, zones,
 };
@@ -97,7 +98,7 @@ fn routes() -> Router<ApiState> {
         .merge(dns())
         .merge(data())
         .merge(catalogs())
-        .route("/v1/account/activity", get(activity::list))
+        .merge(account())
         // There are none yet. Tools that manage steered records list them before they do anything else.
         .route("/v1/monitoring/jobs", get(catalog::monitoring_jobs).fallback(not_served))
         .route_layer(axum::middleware::from_fn(guard::check))
@@ -148,6 +149,47 @@ fn data() -> Router<ApiState> {
         .route("/v1/data/feeds/{source}", get(feeds::list).put(feeds::create))
         .route("/v1/data/feeds/{source}/{feed}", feed)
         .route("/v1/feed/{source}", publish)
+}
+
+fn account() -> Router<ApiState> {
+    let key = get(keys::view).post(keys::update).delete(keys::remove);
+    let secret = get(secrets::view).put(secrets::update).delete(secrets::remove);
+    let user = get(users::view).post(users::update).delete(users::remove);
+    let team = get(teams::view).post(teams::update).delete(teams::remove);
+    let whitelist = get(whitelists::view).post(whitelists::update).delete(whitelists::remove);
+    let no_method = billing::no_payment_method;
+    Router::new()
+        .route("/v1/account/apikeys", get(keys::list).put(keys::create))
+        .route("/v1/account/apikeys/{keyid}", key)
+        .route("/apikeys/v1/secrets/{secretid}", secret)
+        .route("/apikeys/v1/secrets/{secretid}/renew", post(secrets::renew))
+        .route("/v1/account/users", get(users::list).put(users::create))
+        .route("/v1/account/users/{username}", user)
+        .route("/v1/account/reinvite/{username}", post(users::reinvite))
+        .route("/v1/account/teams", get(teams::list).put(teams::create))
+        .route("/v1/account/teams/{teamid}", team)
+        .route("/v1/account/whitelist", get(whitelists::list).put(whitelists::create))
+        .route("/v1/account/whitelist/{whitelistid}", whitelist)
+        .route("/v1/account/settings", get(settings::view).post(settings::update))
+        .route("/v1/account/usagewarnings", get(settings::view_warnings).post(settings::update_warnings))
+        .route("/v1/account/activity", get(activity::list))
+        .route("/v1/account/plantypes", get(billing::plan_types))
+        .route("/v1/account/plan", get(billing::view_plan).post(billing::change_plan))
+        .route("/v1/account/invoices", get(billing::invoices))
+        .route("/v1/account/invoices/{invoiceid}", get(billing::invoice))
+        .route("/v1/account/billataglance", get(billing::at_a_glance))
+        .route("/v1/account/paymentmethods", get(billing::payment_methods).put(billing::no_payments))
+        .route(
+            "/v1/account/paymentmethods/{paymentmethodid}",
+            get(no_method).post(no_method).delete(no_method),
+        )
+        .route("/billing-usage/v1/queries", get(usage::queries))
+        .route("/billing-usage/v1/limits", get(usage::limits))
+        .route("/billing-usage/v1/decisions", get(usage::decisions))
+        .route("/billing-usage/v1/records", get(usage::records))
+        .route("/billing-usage/v1/filter-chains", get(usage::filter_chains))
+        .route("/billing-usage/v1/monitors", get(usage::monitors))
+        .route("/billing-usage/v1/redirects", get(usage::redirects))
 }
 
 fn catalogs() -> Router<ApiState> {

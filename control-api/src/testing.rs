@@ -7,20 +7,35 @@ use filters::{Client, Context, Scratch, Selection};
 use geoip_data::{GeoData, GeoHandle};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 use std::sync::Arc;
 use store::MemoryStore;
 use tower::ServiceExt;
 use zones::{Lookup, Name, QueryName, RecordType, RrsetBody};
 
 use crate::auth::Permissions;
+use crate::http::Peer;
 use crate::ids;
 use crate::limits::Limits;
 use crate::router::{ApiOptions, router};
-use crate::service::documents::KeyDoc;
+use crate::service::account::{KeyDoc, Member, SecretDoc};
 use crate::service::{Actor, Service, ServiceOptions, Transaction};
 
 /// The secret of the key that every test uses.
 pub(crate) const KEY: &str = "test-key";
+
+/// A key whose name is its secret.
+fn key_document(service: &Service, name: &str, permissions: Permissions) -> KeyDoc {
+    let hash = data_encoding::HEXLOWER.encode(&service.hasher().hash(name));
+    KeyDoc {
+        id: ids::new_object_id_text(0),
+        name: name.to_owned(),
+        created_s: 0,
+        secrets: vec![SecretDoc::new(ids::new_object_id_text(0), hash)],
+        expiry_days: None,
+        member: Member { permissions, ..Member::default() },
+    }
+}
 
 /// A running API without a socket.
 pub(crate) struct TestApi {
@@ -60,11 +75,18 @@ impl TestApi {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, ServiceOptions::default()).await
+    }
+
+    pub(crate) async fn with_options(options: ServiceOptions) -> Self {
+        Self::with(Limits::default(), options).await
+    }
+
+    async fn with(limits: Limits, options: ServiceOptions) -> Self {
         let store = Arc::new(MemoryStore::new());
-        let service = Service::open(store, ServiceOptions::default()).unwrap();
-        let hash = data_encoding::HEXLOWER.encode(&service.hasher().hash(KEY));
-        let (id, name, permissions) = ("5".repeat(24), "tests".to_owned(), Permissions::default());
-        let key = KeyDoc { id, name, hash, created_s: 0, permissions };
+        let service = Service::open(store, options).unwrap();
+        let key = key_document(&service, KEY, Permissions::default());
+        let key = KeyDoc { id: "5".repeat(24), name: "tests".to_owned(), ..key };
         service.commit(&Actor::system(), |transaction| transaction.put_key(key)).await.unwrap();
         let options = ApiOptions { limits, ..ApiOptions::default() };
         let router = router(service.clone(), GeoHandle::new(GeoData::embedded()), options);
@@ -91,12 +113,25 @@ impl TestApi {
         self.send(request.body(body).unwrap()).await
     }
 
+    /// Sends `body` with a key from an address.
+    pub(crate) async fn call_from(
+        &self,
+        address: &str,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Reply {
+        let request = Request::builder().method(method).uri(path).header("X-NSONE-Key", key);
+        let mut request = request.body(Body::from(body.to_string())).unwrap();
+        request.extensions_mut().insert(Peer((address.parse::<IpAddr>().unwrap(), 4321).into()));
+        self.send(request).await
+    }
+
     /// Makes a key with these permissions; its secret is its name.
     pub(crate) async fn key(&self, name: &str, permissions: Map<String, Value>) -> String {
-        let hash = data_encoding::HEXLOWER.encode(&self.service.hasher().hash(name));
         let permissions = Permissions::default().merged(&permissions).unwrap();
-        let key =
-            KeyDoc { id: ids::new_object_id_text(0), name: name.to_owned(), hash, created_s: 0, permissions };
+        let key = key_document(&self.service, name, permissions);
         let make = move |transaction: &mut Transaction<'_>| transaction.put_key(key);
         self.service.commit(&Actor::system(), make).await.unwrap();
         name.to_owned()

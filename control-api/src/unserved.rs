@@ -34,7 +34,6 @@ const fn other(prefix: &'static [&'static str], subject: &'static str) -> Family
 
 /// In the order of the API reference; the first that fits is used.
 const FAMILIES: &[Family] = &[
-    later(&["v1", "account"], "account management"),
     later(&["v1", "zones", "*", "versions"], "zone versions"),
     later(&["v1", "export", "zonefile"], "zone file export"),
     later(&["v1", "dns"], "paged search"),
@@ -53,8 +52,6 @@ const FAMILIES: &[Family] = &[
     later(&["v1", "redirect"], "redirects"),
     later(&["v1", "alerting"], "alerts"),
     later(&["alerting", "v1"], "alerts"),
-    later(&["billing-usage", "v1"], "usage reports"),
-    later(&["apikeys", "v1"], "API key rotation"),
     other(&["v1", "ops"], "operation of containers"),
     other(&["v1", "activedirectory"], "Active Directory"),
     other(&["v1", "ipam"], "IP address management"),

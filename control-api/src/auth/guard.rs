@@ -41,7 +41,10 @@ pub enum Needs {
 }
 
 use Needs::{AnyOf, Key, Nothing, Record, Zone, ZoneKeys};
-use Right::{ManageDatafeeds, ManageDatasources, ManageZones, PushToDatafeeds, ViewZones};
+use Right::{
+    ManageAccountSettings, ManageApikeys, ManageDatafeeds, ManageDatasources, ManageIpWhitelist,
+    ManagePaymentMethods, ManageTeams, ManageUsers, ManageZones, PushToDatafeeds, ViewInvoices, ViewZones,
+};
 
 /// Who may see sources and feeds: whoever works on either.
 const DATA: Needs = AnyOf(&[ManageDatasources, ManageDatafeeds]);
@@ -90,7 +93,56 @@ pub const TABLE: &[(&str, &str, Needs)] = &[
     ("PUT", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
     ("POST", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
     // The account.
+    ("GET", "/v1/account/apikeys", Needs::Right(ManageApikeys)),
+    ("PUT", "/v1/account/apikeys", Needs::Right(ManageApikeys)),
+    ("GET", "/v1/account/apikeys/{keyid}", Needs::Right(ManageApikeys)),
+    ("POST", "/v1/account/apikeys/{keyid}", Needs::Right(ManageApikeys)),
+    ("DELETE", "/v1/account/apikeys/{keyid}", Needs::Right(ManageApikeys)),
+    // Everyone may look at, renew and give up his own secret; the handlers look at whose it is.
+    ("GET", "/apikeys/v1/secrets/{secretid}", Key),
+    ("PUT", "/apikeys/v1/secrets/{secretid}", Needs::Right(ManageApikeys)),
+    ("DELETE", "/apikeys/v1/secrets/{secretid}", Key),
+    ("POST", "/apikeys/v1/secrets/{secretid}/renew", Key),
+    ("GET", "/v1/account/users", Needs::Right(ManageUsers)),
+    ("PUT", "/v1/account/users", Needs::Right(ManageUsers)),
+    ("GET", "/v1/account/users/{username}", Needs::Right(ManageUsers)),
+    ("POST", "/v1/account/users/{username}", Needs::Right(ManageUsers)),
+    ("DELETE", "/v1/account/users/{username}", Needs::Right(ManageUsers)),
+    ("POST", "/v1/account/reinvite/{username}", Needs::Right(ManageUsers)),
+    ("GET", "/v1/account/teams", Needs::Right(ManageTeams)),
+    ("PUT", "/v1/account/teams", Needs::Right(ManageTeams)),
+    ("GET", "/v1/account/teams/{teamid}", Needs::Right(ManageTeams)),
+    ("POST", "/v1/account/teams/{teamid}", Needs::Right(ManageTeams)),
+    ("DELETE", "/v1/account/teams/{teamid}", Needs::Right(ManageTeams)),
+    ("GET", "/v1/account/whitelist", Needs::Right(ManageIpWhitelist)),
+    ("PUT", "/v1/account/whitelist", Needs::Right(ManageIpWhitelist)),
+    ("GET", "/v1/account/whitelist/{whitelistid}", Needs::Right(ManageIpWhitelist)),
+    ("POST", "/v1/account/whitelist/{whitelistid}", Needs::Right(ManageIpWhitelist)),
+    ("DELETE", "/v1/account/whitelist/{whitelistid}", Needs::Right(ManageIpWhitelist)),
+    ("GET", "/v1/account/settings", Needs::Right(ManageAccountSettings)),
+    ("POST", "/v1/account/settings", Needs::Right(ManageAccountSettings)),
+    ("GET", "/v1/account/usagewarnings", Needs::Right(ManageAccountSettings)),
+    ("POST", "/v1/account/usagewarnings", Needs::Right(ManageAccountSettings)),
     ("GET", "/v1/account/activity", Needs::Right(Right::ViewActivityLog)),
+    // Plan, bill and usage.
+    ("GET", "/v1/account/plantypes", Key),
+    ("GET", "/v1/account/plan", Needs::Right(Right::ManagePlan)),
+    ("POST", "/v1/account/plan", Needs::Right(Right::ManagePlan)),
+    ("GET", "/v1/account/invoices", Needs::Right(ViewInvoices)),
+    ("GET", "/v1/account/invoices/{invoiceid}", Needs::Right(ViewInvoices)),
+    ("GET", "/v1/account/billataglance", Needs::Right(ViewInvoices)),
+    ("GET", "/v1/account/paymentmethods", Needs::Right(ManagePaymentMethods)),
+    ("PUT", "/v1/account/paymentmethods", Needs::Right(ManagePaymentMethods)),
+    ("GET", "/v1/account/paymentmethods/{paymentmethodid}", Needs::Right(ManagePaymentMethods)),
+    ("POST", "/v1/account/paymentmethods/{paymentmethodid}", Needs::Right(ManagePaymentMethods)),
+    ("DELETE", "/v1/account/paymentmethods/{paymentmethodid}", Needs::Right(ManagePaymentMethods)),
+    ("GET", "/billing-usage/v1/queries", Needs::Right(ViewInvoices)),
+    ("GET", "/billing-usage/v1/limits", Needs::Right(ViewInvoices)),
+    ("GET", "/billing-usage/v1/decisions", Needs::Right(ViewInvoices)),
+    ("GET", "/billing-usage/v1/records", Needs::Right(ViewInvoices)),
+    ("GET", "/billing-usage/v1/filter-chains", Needs::Right(ViewInvoices)),
+    ("GET", "/billing-usage/v1/monitors", Needs::Right(ViewInvoices)),
+    ("GET", "/billing-usage/v1/redirects", Needs::Right(ViewInvoices)),
     // Monitoring.
     ("GET", "/v1/monitoring/jobs", AnyOf(&[Right::ViewJobs, Right::ManageJobs])),
 ];

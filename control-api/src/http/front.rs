@@ -71,6 +71,7 @@ impl Front {
         let mut response = match actor {
             _ if !rate.allowed => too_many_requests(rate),
             None => ApiError::unauthorized().into_response(),
+            Some(actor) if !actor.may_come_from_there() => wrong_network(&actor).into_response(),
             Some(actor) => {
                 request.extensions_mut().insert(actor);
                 self.routed(request, path).await
@@ -89,13 +90,16 @@ impl Front {
     /// Who is asking, and what the matching bucket says.
     fn admit(&self, request: &Request) -> (Option<Actor>, RateState) {
         let key = request.headers().get("x-nsone-key").and_then(|value| value.to_str().ok());
-        let actor = key.and_then(|key| self.service.authenticate(key));
+        let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+        // An address that the account's lists keep out learns nothing about keys.
+        let is_let_in = address.is_none_or(|address| self.service.lists_allow(address));
+        let actor = key.filter(|_| is_let_in).and_then(|key| self.service.authenticate(key));
+        let actor = actor.map(|actor| Actor { address, ..actor });
         let now = Instant::now();
         let rate = match &actor {
             Some(actor) => self.keys.take(&actor.id, now),
             None => {
-                let peer = request.extensions().get::<Peer>();
-                let address = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+                let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
                 self.anonymous.take(&network_of(address), now)
             }
         };
@@ -206,6 +210,12 @@ fn wants_vain_dry_run(method: &Method, uri: &Uri) -> bool {
         Method::PUT | Method::POST | Method::DELETE => is_asked(),
         _ => false,
     }
+}
+
+/// 403 for a key that is used from outside of its networks.
+fn wrong_network(actor: &Actor) -> ApiError {
+    let place = actor.address.map_or_else(|| "here".to_owned(), |address| address.to_string());
+    ApiError::forbidden(format!("this key may not be used from {place}"))
 }
 
 fn too_many_requests(rate: RateState) -> Response<Body> {

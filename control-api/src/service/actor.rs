@@ -1,9 +1,12 @@
 //! Who asks for a change.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use filters::IpPrefix;
 use serde::{Deserialize, Serialize};
 
+use super::account::holds_address;
 use crate::auth::{Access, Reach, Right};
 
 /// The kind of an [`Actor`], as the activity log spells it.
@@ -31,13 +34,31 @@ pub struct Actor {
     pub access: Access,
     /// Where the request came from, if it came over the network.
     pub address: Option<IpAddr>,
+    /// Where requests have to come from, if that is restricted.
+    pub networks: Option<Arc<[IpPrefix]>>,
+    /// The id of the secret that a key was used by.
+    pub secret: String,
 }
 
 impl Actor {
     /// The server itself.
     pub fn system() -> Self {
         let (id, name) = ("system".to_owned(), "system".to_owned());
-        Self { kind: ActorKind::System, id, name, access: Access::full(), address: None }
+        Self {
+            kind: ActorKind::System,
+            id,
+            name,
+            access: Access::full(),
+            address: None,
+            networks: None,
+            secret: String::new(),
+        }
+    }
+
+    /// Whether requests of this actor may come from where this one came from.
+    pub fn may_come_from_there(&self) -> bool {
+        let Some(networks) = &self.networks else { return true };
+        self.address.is_some_and(|address| holds_address(networks, address))
     }
 
     /// Whether the actor holds a right.

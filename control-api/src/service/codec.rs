@@ -171,6 +171,38 @@ pub(crate) fn deleted_serial_key(zone: &Name) -> Vec<u8> {
     [&b"serial\0"[..], &zone_key(zone)].concat()
 }
 
+/// Kinds of documents of the account (table `Meta`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AccountTable {
+    /// Teams, by id.
+    Teams,
+    /// Users, by name.
+    Users,
+    /// Address lists, by id.
+    Whitelists,
+    /// The one document with contact details.
+    Settings,
+    /// The one document with warning levels.
+    UsageWarnings,
+}
+
+/// The key of a document of the account; without an id, what the keys of its kind begin with.
+pub(crate) fn account_key(table: AccountTable, id: &str) -> Vec<u8> {
+    let kind = match table {
+        AccountTable::Teams => "team",
+        AccountTable::Users => "user",
+        AccountTable::Whitelists => "whitelist",
+        AccountTable::Settings => "settings",
+        AccountTable::UsageWarnings => "usagewarnings",
+    };
+    [kind.as_bytes(), &[SEPARATOR], id.as_bytes()].concat()
+}
+
+/// The key of the time at which a secret was last used (table `Meta`).
+pub(crate) fn last_access_key(secret_id: &str) -> Vec<u8> {
+    [&b"access\0"[..], secret_id.as_bytes()].concat()
+}
+
 /// The key of an activity entry: newest first, then by id.
 pub(crate) fn activity_key(timestamp_us: u64, id: [u8; 12]) -> Vec<u8> {
     [&(!timestamp_us).to_be_bytes()[..], &id[..]].concat()

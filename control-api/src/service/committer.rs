@@ -263,9 +263,7 @@ impl Committer {
         for push in effects.pushes {
             push.cell.set(push.key, push.value.as_ref(), push.at_s);
         }
-        for (hash, key) in effects.keys {
-            self.directory.set_key(hash, key);
-        }
+        self.directory.apply(effects.account);
         if !effects.visible.is_empty() {
             let mut update = self.world.update();
             for visible in effects.visible {

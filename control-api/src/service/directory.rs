@@ -1,15 +1,18 @@
-//! What of the configuration is held in memory beside the snapshot: feed cells and key hashes.
+//! What of the configuration is held in memory beside the snapshot: feed cells, keys and their teams.
 //!
-//! The committer is the only writer; it writes after the store took the change. Readers hold the lock only
-//! to copy a reference out.
+//! The committer is the only writer; it writes after the store took the change. Readers hold a lock only
+//! to copy references out. Keys and teams share one lock, so that a change of both is seen as one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use filters::{FeedCell, FeedId};
+use filters::{FeedCell, FeedId, IpPrefix};
 
-use super::documents::KeyDoc;
-use crate::auth::access::Grant;
+use super::account::{AccountEffect, KeyDoc, SecretDoc, TeamDoc, holds_address, prefixes_of};
+use super::actor::{Actor, ActorKind};
+use crate::auth::{Access, access::Grant, equal_hashes};
 use crate::ids::SourceId;
 
 /// A feed's live values and the source they come from.
@@ -21,16 +24,44 @@ pub(crate) struct LiveFeed {
 
 /// A key and what its own permissions say.
 #[derive(Debug)]
-pub(crate) struct LiveKey {
-    pub(crate) document: KeyDoc,
-    pub(crate) grant: Arc<Grant>,
+struct LiveKey {
+    document: KeyDoc,
+    grant: Arc<Grant>,
+    addresses: Vec<IpPrefix>,
 }
 
-/// Feeds by id, keys by the hash of their secret.
+/// A team and what its permissions say.
+#[derive(Debug)]
+struct LiveTeam {
+    grant: Arc<Grant>,
+    addresses: Vec<IpPrefix>,
+}
+
+/// A secret, by its hash.
+#[derive(Debug)]
+struct LiveSecret {
+    key: String,
+    id: String,
+    /// When it was last used, unix time in seconds; 0 is never.
+    used_s: AtomicU64,
+    /// The same, as the tables have it.
+    kept_s: AtomicU64,
+}
+
+/// Who may use the API.
+#[derive(Debug, Default)]
+struct Holders {
+    keys: HashMap<String, LiveKey>,
+    secrets: HashMap<[u8; 32], LiveSecret>,
+    teams: HashMap<String, LiveTeam>,
+    whitelists: HashMap<String, Vec<IpPrefix>>,
+}
+
+/// Feeds by id, and who may use the API.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     feeds: RwLock<HashMap<FeedId, LiveFeed>>,
-    keys: RwLock<HashMap<[u8; 32], Arc<LiveKey>>>,
+    holders: RwLock<Holders>,
 }
 
 impl Directory {
@@ -48,20 +79,125 @@ impl Directory {
         };
     }
 
-    /// The key whose secret has this hash.
-    pub(crate) fn key(&self, hash: &[u8; 32]) -> Option<Arc<LiveKey>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    fn holders(&self) -> RwLockReadGuard<'_, Holders> {
+        self.holders.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a key, or removes it.
-    pub(crate) fn set_key(&self, hash: [u8; 32], key: Option<KeyDoc>) {
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        match key {
-            Some(document) => {
-                let grant = Arc::new(Grant::new(&document.permissions));
-                keys.insert(hash, Arc::new(LiveKey { document, grant }))
-            }
-            None => keys.remove(&hash),
+    /// Who uses a secret, given by its hash, if it may be used now. Notes the use.
+    pub(crate) fn actor(&self, hash: &[u8; 32], now_s: u64) -> Option<Actor> {
+        let holders = self.holders();
+        let secret = holders.secrets.get(hash)?;
+        let LiveKey { document, grant, addresses } = holders.keys.get(&secret.key)?;
+        let stored = document.secrets.iter().find(|stored| stored.id == secret.id)?;
+        if !equal_hashes(&stored.hash_octets()?, hash) || !stored.is_active(now_s) {
+            return None;
+        }
+        secret.used_s.fetch_max(now_s, Ordering::Relaxed);
+        let teams = || document.member.teams.iter().filter_map(|id| holders.teams.get(id));
+        let access = match document.member.teams.is_empty() {
+            true => Access::of([Arc::clone(grant)]),
+            false => Access::of(teams().map(|team| Arc::clone(&team.grant))),
         };
+        let networks = document.member.ip_whitelist_strict.then(|| {
+            let of_teams = teams().flat_map(|team| team.addresses.iter());
+            addresses.iter().chain(of_teams).copied().collect()
+        });
+        Some(Actor {
+            kind: ActorKind::ApiKey,
+            id: document.id.clone(),
+            name: document.name.clone(),
+            access,
+            address: None,
+            networks,
+            secret: secret.id.clone(),
+        })
+    }
+
+    /// Whether the account's lists let an address in: there are none, or one of them holds it.
+    pub(crate) fn lists_allow(&self, address: IpAddr) -> bool {
+        let lists = &self.holders().whitelists;
+        lists.is_empty() || lists.values().any(|list| holds_address(list, address))
+    }
+
+    /// Makes changes of the account visible, all at once.
+    pub(crate) fn apply(&self, effects: Vec<AccountEffect>) {
+        let mut holders = self.holders.write().unwrap_or_else(PoisonError::into_inner);
+        for effect in effects {
+            match effect {
+                AccountEffect::Key(id, key) => holders.set_key(id, key),
+                AccountEffect::Team(id, Some(team)) => {
+                    holders.teams.insert(id, LiveTeam::new(&team));
+                }
+                AccountEffect::Team(id, None) => {
+                    holders.teams.remove(&id);
+                }
+                AccountEffect::Whitelist(id, Some(list)) => {
+                    holders.whitelists.insert(id, prefixes_of(&list.values));
+                }
+                AccountEffect::Whitelist(id, None) => {
+                    holders.whitelists.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// When a secret was last used, unix time in seconds.
+    pub(crate) fn last_access_s(&self, secret: &SecretDoc) -> Option<u64> {
+        let holders = self.holders();
+        let used_s = holders.secrets.get(&secret.hash_octets()?)?.used_s.load(Ordering::Relaxed);
+        (used_s > 0).then_some(used_s)
+    }
+
+    /// Puts in what the tables say about the use of a secret.
+    pub(crate) fn set_last_access(&self, secret: &SecretDoc, used_s: u64) {
+        let holders = self.holders();
+        if let Some(live) = secret.hash_octets().and_then(|hash| holders.secrets.get(&hash)) {
+            live.used_s.store(used_s, Ordering::Relaxed);
+            live.kept_s.store(used_s, Ordering::Relaxed);
+        }
+    }
+
+    /// The uses of secrets that were not given out before: the secret's id and the time.
+    pub(crate) fn take_new_accesses(&self) -> Vec<(String, u64)> {
+        let holders = self.holders();
+        let new = holders.secrets.values().filter_map(|secret| {
+            let used_s = secret.used_s.load(Ordering::Relaxed);
+            (secret.kept_s.swap(used_s, Ordering::Relaxed) != used_s).then(|| (secret.id.clone(), used_s))
+        });
+        new.collect()
+    }
+}
+
+impl LiveTeam {
+    fn new(team: &TeamDoc) -> Self {
+        let grant = Arc::new(Grant::new(&team.permissions));
+        Self { grant, addresses: team.addresses().collect() }
+    }
+}
+
+impl Holders {
+    /// Adds a key with its secrets, or removes it with all of them.
+    fn set_key(&mut self, id: String, key: Option<KeyDoc>) {
+        let known = |hash: &[u8; 32]| {
+            let secrets = key.iter().flat_map(|key| &key.secrets);
+            secrets.filter_map(SecretDoc::hash_octets).any(|other| other == *hash)
+        };
+        self.secrets.retain(|hash, secret| secret.key != id || known(hash));
+        let Some(document) = key else {
+            self.keys.remove(&id);
+            return;
+        };
+        for secret in &document.secrets {
+            let Some(hash) = secret.hash_octets() else { continue };
+            self.secrets.entry(hash).or_insert_with(|| LiveSecret {
+                key: id.clone(),
+                id: secret.id.clone(),
+                used_s: AtomicU64::new(0),
+                kept_s: AtomicU64::new(0),
+            });
+        }
+        let grant = Arc::new(Grant::new(&document.member.permissions));
+        let addresses = prefixes_of(&document.member.ip_whitelist);
+        self.keys.insert(id, LiveKey { document, grant, addresses });
     }
 }

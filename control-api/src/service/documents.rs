@@ -1,12 +1,10 @@
-//! The stored documents that have no shape of their own elsewhere: feed values, keys, the activity log.
+//! The stored documents that have no shape of their own elsewhere: feed values, the activity log.
 
-use data_encoding::HEXLOWER;
 use filters::{MetaKey, MetaValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::actor::ActorKind;
-use crate::auth::Permissions;
 
 /// The last values of a feed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,29 +26,6 @@ pub struct PushedValue {
     pub raw: Value,
 }
 
-/// A key of the API. The secret itself is not kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeyDoc {
-    /// Its id, 24 hex digits; not secret.
-    pub id: String,
-    /// A name for people.
-    pub name: String,
-    /// The salted hash of the secret, 64 hex digits.
-    pub hash: String,
-    /// When it was made, unix time in seconds.
-    pub created_s: u64,
-    /// What it may do; keys of earlier versions may do everything.
-    #[serde(default)]
-    pub permissions: Permissions,
-}
-
-impl KeyDoc {
-    /// The hash as octets; `None` when the document is damaged.
-    pub(crate) fn hash_octets(&self) -> Option<[u8; 32]> {
-        HEXLOWER.decode(self.hash.as_bytes()).ok()?.try_into().ok()
-    }
-}
-
 /// What was done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -66,7 +41,8 @@ pub enum ActivityAction {
 /// One entry of the activity log, in the key order of the API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActivityEntry {
-    /// Which kind of resource: `zone`, `record`, `zonefile`, `datasource`, `datafeed`, `apikey`.
+    /// Which kind of resource: `zone`, `record`, `zonefile`, `datasource`, `datafeed`,
+    /// `apikey`, `user`, `team`, `whitelist`, `settings`, `usagewarnings`.
     pub resource_type: String,
     /// The id of the actor.
     pub user_id: String,

@@ -9,9 +9,10 @@ use zones::snapshot::Update;
 use zones::{Change, Name, RecordDoc, World, ZoneDoc, compile};
 
 use super::OpenError;
-use super::codec;
+use super::account::{AccountEffect, KeyDoc, SecretDoc, TeamDoc, WhitelistDoc};
+use super::codec::{self, AccountTable};
 use super::directory::{Directory, LiveFeed};
-use super::documents::{FeedValues, KeyDoc};
+use super::documents::FeedValues;
 use super::packed::PackedRecord;
 use crate::auth::KeyHasher;
 use crate::dto::feed::FeedDoc;
@@ -41,7 +42,7 @@ pub(super) fn key_hasher(store: &dyn Store) -> Result<KeyHasher, OpenError> {
     Ok(KeyHasher::new(salt))
 }
 
-/// Fills the directory: feeds with their last values, and the hashes of keys.
+/// Fills the directory: feeds with their last values, and who may use the API.
 pub(super) fn feeds_and_keys(store: &dyn Store, directory: &Directory) -> Result<(), OpenError> {
     for entry in store.scan(Table::Feeds, b"", None) {
         let feed: FeedDoc = codec::decode(&entry?.1)?;
@@ -55,14 +56,42 @@ pub(super) fn feeds_and_keys(store: &dyn Store, directory: &Directory) -> Result
             restore(&feed.cell, &codec::decode(&value)?);
         }
     }
+    account(store, directory)
+}
+
+/// Fills the directory: keys with their last uses, teams, address lists.
+fn account(store: &dyn Store, directory: &Directory) -> Result<(), OpenError> {
+    let mut effects = Vec::new();
     for entry in store.scan(Table::Keys, b"", None) {
         let key: KeyDoc = codec::decode(&entry?.1)?;
-        match key.hash_octets() {
-            Some(hash) => directory.set_key(hash, Some(key)),
-            None => return Err(OpenError::Document(format!("the key {} is damaged", key.id))),
+        if key.secrets.iter().any(|secret| secret.hash_octets().is_none()) {
+            return Err(OpenError::Document(format!("the key {} is damaged", key.id)));
+        }
+        effects.push(AccountEffect::Key(key.id.clone(), Some(key)));
+    }
+    for entry in store.scan(Table::Meta, &codec::account_key(AccountTable::Teams, ""), None) {
+        let team: TeamDoc = codec::decode(&entry?.1)?;
+        effects.push(AccountEffect::Team(team.id.clone(), Some(team)));
+    }
+    for entry in store.scan(Table::Meta, &codec::account_key(AccountTable::Whitelists, ""), None) {
+        let list: WhitelistDoc = codec::decode(&entry?.1)?;
+        effects.push(AccountEffect::Whitelist(list.id.clone(), Some(list)));
+    }
+    let secrets: Vec<SecretDoc> = effects.iter().flat_map(secrets_of).cloned().collect();
+    directory.apply(effects);
+    for secret in secrets {
+        if let Some(value) = store.get(Table::Meta, &codec::last_access_key(&secret.id))? {
+            directory.set_last_access(&secret, codec::decode(&value)?);
         }
     }
     Ok(())
+}
+
+fn secrets_of(effect: &AccountEffect) -> &[SecretDoc] {
+    match effect {
+        AccountEffect::Key(_, Some(key)) => &key.secrets,
+        _ => &[],
+    }
 }
 
 /// Puts stored values into a cell.

@@ -5,13 +5,13 @@
 //! promises that what was acknowledged is on disk, that a read or a query after the acknowledgement sees it,
 //! and that a change happens as a whole or not at all.
 
+pub mod account;
 mod actor;
 mod codec;
 mod committer;
 mod directory;
 pub mod documents;
 mod feeds;
-mod keys;
 mod load;
 mod overlay;
 mod packed;
@@ -27,7 +27,7 @@ mod transaction;
 mod zones;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -54,6 +54,10 @@ const QUEUE_LENGTH: usize = 4096;
 
 /// How long a request waits for a place in a full queue.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the times at which keys were used are written down: requests must not cost a write each, and a
+/// crash may forget this much.
+const ACCESSES_KEPT_EVERY_S: u64 = 300;
 
 /// Where the time of changes comes from.
 #[derive(Clone)]
@@ -95,6 +99,8 @@ pub struct ServiceOptions {
     pub hostmaster: String,
     /// Where the time of changes comes from.
     pub clock: Clock,
+    /// Whether the account's address lists decide who may use the API; otherwise they are only kept.
+    pub enforce_whitelist: bool,
 }
 
 impl Default for ServiceOptions {
@@ -103,6 +109,7 @@ impl Default for ServiceOptions {
             nameservers: vec!["ns1.sextant.internal".to_owned(), "ns2.sextant.internal".to_owned()],
             hostmaster: "hostmaster@sextant.internal".to_owned(),
             clock: Clock::system(),
+            enforce_whitelist: false,
         }
     }
 }
@@ -158,6 +165,8 @@ struct Inner {
     /// Set by the committer when memory may differ from the disk.
     broken: Arc<AtomicBool>,
     committer: Mutex<Option<JoinHandle<()>>>,
+    /// When it was last written down at what times secrets were used, unix time in seconds.
+    accesses_kept_s: AtomicU64,
 }
 
 impl Service {
@@ -173,6 +182,7 @@ impl Service {
         load::feeds_and_keys(store.as_ref(), &directory)?;
         let world = load::world(store.as_ref(), &directory)?;
         let snapshot: SnapshotCell = Arc::new(arc_swap::ArcSwap::new(Arc::clone(world.snapshot())));
+        let started_s = options.clock.now_us() / 1_000_000;
         let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
         let broken = Arc::new(AtomicBool::new(false));
         let committer = committer::Committer {
@@ -198,6 +208,7 @@ impl Service {
             ready: AtomicBool::new(true),
             broken,
             committer: Mutex::new(Some(thread)),
+            accesses_kept_s: AtomicU64::new(started_s),
         })))
     }
 
@@ -279,14 +290,42 @@ impl Service {
         tokio::task::spawn_blocking(move || action(&service)).await.map_err(ApiError::internal)?
     }
 
+    /// Writes down when secrets were used, if that was not done for a while.
+    fn keep_accesses(&self, now_s: u64) {
+        let kept_s = self.0.accesses_kept_s.load(Ordering::Relaxed);
+        if now_s < kept_s.saturating_add(ACCESSES_KEPT_EVERY_S) {
+            return;
+        }
+        let order = Ordering::Relaxed;
+        if self.0.accesses_kept_s.compare_exchange(kept_s, now_s, order, order).is_ok()
+            && let Some(message) = self.last_accesses()
+            && self.0.queue.try_send(message).is_err()
+        {
+            tracing::debug!("the times at which keys were used are kept later: many changes are waiting");
+        }
+    }
+
+    /// The change that keeps when secrets were used, if any was.
+    fn last_accesses(&self) -> Option<Message> {
+        let uses = self.0.directory.take_new_accesses();
+        if uses.is_empty() {
+            return None;
+        }
+        let keep = move |transaction: &mut Transaction<'_>| transaction.put_last_accesses(uses);
+        Some(request(&Actor::system(), keep).0)
+    }
+
     /// Finishes what is queued, refuses what comes later, and ends the committer. Blocks until it has ended.
     pub fn shutdown(&self) {
         self.0.ready.store(false, Ordering::Release);
         let committer = self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(committer) = committer else { return };
-        // A full queue is being emptied, so a place comes free soon; a closed one needs no stop.
-        while let Err(mpsc::error::TrySendError::Full(_)) = self.0.queue.try_send(Message::Stop) {
-            std::thread::sleep(Duration::from_millis(1));
+        for mut message in self.last_accesses().into_iter().chain([Message::Stop]) {
+            // A full queue is being emptied, so a place comes free soon; a closed one needs no stop.
+            while let Err(mpsc::error::TrySendError::Full(refused)) = self.0.queue.try_send(message) {
+                message = refused;
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         if committer.join().is_err() {
             tracing::error!("the committer ended with a panic");

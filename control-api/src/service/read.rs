@@ -1,15 +1,16 @@
 //! Reads of what is stored. None of them waits for the committer.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use filters::FeedId;
 use store::Table;
 use zones::{Name, RecordDoc, RecordType, ZoneDoc};
 
-use super::actor::{Actor, ActorKind};
+use super::account::SecretDoc;
+use super::actor::Actor;
 use super::documents::{ActivityEntry, FeedValues};
 use super::{Service, codec};
-use crate::auth::{self, Access, KeyHasher};
+use crate::auth::KeyHasher;
 use crate::dto::feed::{Destination, FeedDoc};
 use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
@@ -141,18 +142,27 @@ impl Service {
         self.0.store.scan(Table::Activity, b"", None).map(|entry| codec::decode(&entry?.1))
     }
 
-    /// Who a key belongs to, if it is one of ours.
+    /// Who a secret belongs to, if it is one of ours and may be used now.
     pub fn authenticate(&self, secret: &str) -> Option<Actor> {
-        let hash = self.0.hasher.hash(secret);
-        let key = self.0.directory.key(&hash)?;
-        let equal = auth::equal_hashes(&key.document.hash_octets()?, &hash);
-        equal.then(|| Actor {
-            kind: ActorKind::ApiKey,
-            id: key.document.id.clone(),
-            name: key.document.name.clone(),
-            access: Access::of([Arc::clone(&key.grant)]),
-            address: None,
-        })
+        let now_s = self.now_s();
+        let actor = self.0.directory.actor(&self.0.hasher.hash(secret), now_s)?;
+        self.keep_accesses(now_s);
+        Some(actor)
+    }
+
+    /// Whether a request may come from an address, as far as the account's lists go.
+    pub fn lists_allow(&self, address: IpAddr) -> bool {
+        !self.0.options.enforce_whitelist || self.0.directory.lists_allow(address)
+    }
+
+    /// When a secret was last used, unix time in seconds.
+    pub fn last_access_s(&self, secret: &SecretDoc) -> Option<u64> {
+        self.0.directory.last_access_s(secret)
+    }
+
+    /// The time, unix time in seconds.
+    pub fn now_s(&self) -> u64 {
+        self.0.options.clock.now_us() / 1_000_000
     }
 
     /// Whether there is any key.
@@ -164,12 +174,16 @@ impl Service {
         &self.0.hasher
     }
 
-    fn get<T: serde::de::DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, ApiError> {
+    pub(super) fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ApiError> {
         let value = self.0.store.get(table, key)?;
         value.map(|value| codec::decode(&value)).transpose()
     }
 
-    fn documents<T: serde::de::DeserializeOwned>(
+    pub(super) fn documents<T: serde::de::DeserializeOwned>(
         &self,
         table: Table,
         prefix: &[u8],

@@ -16,10 +16,11 @@ use store::{Entry, Puts, Table};
 use zones::{Change, Name, RecordDoc};
 
 use super::ServiceOptions;
+use super::account::AccountEffect;
 use super::actor::Actor;
 use super::codec;
 use super::directory::{Directory, LiveFeed};
-use super::documents::{ActivityAction, ActivityEntry, KeyDoc};
+use super::documents::{ActivityAction, ActivityEntry};
 use super::overlay::{Layer, View};
 use crate::error::ApiError;
 use crate::ids;
@@ -36,8 +37,8 @@ pub(crate) struct Effects {
     pub(crate) feeds: BTreeMap<FeedId, Option<LiveFeed>>,
     /// Values for feeds, in order.
     pub(crate) pushes: Vec<Push>,
-    /// Keys that appear or disappear, by the hash of their secret.
-    pub(crate) keys: Vec<([u8; 32], Option<KeyDoc>)>,
+    /// Keys, teams and address lists that appear, change or disappear.
+    pub(crate) account: Vec<AccountEffect>,
 }
 
 /// Something that queries see.
@@ -68,7 +69,7 @@ impl Effects {
         self.visible.extend(later.visible);
         self.feeds.extend(later.feeds);
         self.pushes.extend(later.pushes);
-        self.keys.extend(later.keys);
+        self.account.extend(later.account);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The endpoints that are compatible with the NS1 v1 API, and those of ours that are about its records.
 
+pub mod account;
 pub mod activity;
 pub mod catalog;
 pub mod dnssec;

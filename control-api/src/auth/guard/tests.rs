@@ -195,7 +195,14 @@ async fn rules_about_records_limit_what_is_seen_and_changed_of_a_zone() {
 fn the_table_and_the_description_of_the_api_name_the_same_routes() {
     let described = crate::openapi::operations();
     let described: BTreeSet<(&str, &str)> = described.iter().map(|(m, p)| (m.as_str(), p.as_str())).collect();
-    let guarded: BTreeSet<(&str, &str)> = TABLE.iter().map(|(method, path, _)| (*method, *path)).collect();
+    // What is refused whoever asks is described nowhere.
+    let is_described = |method: &str, path: &str| {
+        !path.starts_with("/v1/account/paymentmethods")
+            || (method, path) == ("GET", "/v1/account/paymentmethods")
+    };
+    let guarded = TABLE.iter().map(|(method, path, _)| (*method, *path));
+    let guarded: BTreeSet<(&str, &str)> =
+        guarded.filter(|(method, path)| is_described(method, path)).collect();
     assert_eq!(guarded.difference(&described).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
     assert_eq!(described.difference(&guarded).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }

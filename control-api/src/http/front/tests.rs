@@ -58,7 +58,7 @@ async fn unknown_paths_and_methods_answer_in_json() {
         ("GET", "/v1/nothing", 404, "not found"),
         ("GET", "/v1/dhcp/scope", 404, "DHCP"),
         ("GET", "/v1/monitoring/jobtypes", 501, "not served yet"),
-        ("GET", "/v1/account/apikeys", 501, "not served yet"),
+        ("GET", "/v1/lists", 501, "not served yet"),
         ("GET", "/v1/../alerting/v1/alerts", 501, "not served yet"),
         ("GET", "/v1/zones/a.example/versions/7", 501, "zone versions"),
         ("PATCH", "/v1/zones", 405, "PATCH"),

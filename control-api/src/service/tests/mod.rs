@@ -74,6 +74,7 @@ impl Fixture {
             nameservers: vec!["ns1.test".to_owned(), "ns2.test".to_owned()],
             hostmaster: "hostmaster@test".to_owned(),
             clock: clock(&now_s),
+            ..ServiceOptions::default()
         };
         let service = Service::open(Arc::clone(&store), options).unwrap();
         Self { service, store, now_s }

@@ -1,0 +1,81 @@
+//! Changes and reads of users.
+
+use serde_json::Value;
+use store::Table;
+
+use super::UserDoc;
+use crate::dto::account::user_object;
+use crate::error::ApiError;
+use crate::limits::USERS;
+use crate::service::codec::{self, AccountTable};
+use crate::service::documents::ActivityAction;
+use crate::service::{Service, Transaction};
+
+fn unknown() -> ApiError {
+    ApiError::not_found("Unknown user")
+}
+
+impl Transaction<'_> {
+    /// A user, or 404 `Unknown user`.
+    pub fn user(&self, username: &str) -> Result<UserDoc, ApiError> {
+        self.account_document(AccountTable::Users, username)?.ok_or_else(unknown)
+    }
+
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// 409 for a name in use.
+    pub fn create_user(&mut self, user: UserDoc) -> Result<(), ApiError> {
+        let users: Vec<UserDoc> = self.account_documents(AccountTable::Users)?;
+        if users.iter().any(|other| other.username.eq_ignore_ascii_case(&user.username)) {
+            return Err(ApiError::conflict("request failed:Login Name is already in use."));
+        }
+        if users.len() >= USERS {
+            return Err(ApiError::bad_request(format!("an account may have {USERS} users")));
+        }
+        self.store_user(user, ActivityAction::Create)
+    }
+
+    /// Changes a user. The same document again is no change.
+    pub fn update_user(&mut self, user: UserDoc) -> Result<(), ApiError> {
+        let old = self.user(&user.username)?;
+        if old == user {
+            return Ok(());
+        }
+        self.require_to_hold(&self.access_of(&old.member)?, "the user")?;
+        self.store_user(user, ActivityAction::Update)
+    }
+
+    fn store_user(&mut self, user: UserDoc, action: ActivityAction) -> Result<(), ApiError> {
+        self.check_member(&user.member, "the user")?;
+        self.put(Table::Meta, codec::account_key(AccountTable::Users, &user.username), &user)?;
+        let resource = Value::Object(user_object(&user, &self.shown_permissions(&user.member)?));
+        self.log_account(action, "user", &user.username, resource);
+        Ok(())
+    }
+
+    /// Removes a user.
+    ///
+    /// # Errors
+    /// 404 `Unknown user`; 403 when the user may do more than the actor.
+    pub fn delete_user(&mut self, username: &str) -> Result<(), ApiError> {
+        let user = self.user(username)?;
+        self.require_to_hold(&self.access_of(&user.member)?, "the user")?;
+        self.layer.delete(Table::Meta, codec::account_key(AccountTable::Users, username));
+        let resource = Value::Object(user_object(&user, &self.shown_permissions(&user.member)?));
+        self.log_account(ActivityAction::Delete, "user", username, resource);
+        Ok(())
+    }
+}
+
+impl Service {
+    /// All users by name.
+    pub fn users(&self) -> Result<Vec<UserDoc>, ApiError> {
+        self.account_documents(AccountTable::Users)
+    }
+
+    /// A user, or 404 `Unknown user`.
+    pub fn user(&self, username: &str) -> Result<UserDoc, ApiError> {
+        self.account_document(AccountTable::Users, username)?.ok_or_else(unknown)
+    }
+}

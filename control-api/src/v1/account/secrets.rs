@@ -1,0 +1,181 @@
+//! `/apikeys/v1/secrets`: exchanging the secret of a key without a gap.
+//!
+//! A key may have two active secrets, so that the new one can be handed round while the old one still works.
+//! `self` is the secret that the request is made with: everyone may look at it, renew it and give it up. Other
+//! secrets, and changes of when a secret ends, need the right to manage keys.
+
+use axum::extract::{Extension, Path, State};
+use serde_json::{Map, Value};
+
+use super::Reply;
+use super::keys::new_secret;
+use crate::auth::Right;
+use crate::dto::account::secret_object;
+use crate::dto::fields;
+use crate::error::ApiError;
+use crate::http::{JsonObject, empty, json};
+use crate::service::account::{KeyDoc, SecretDoc};
+use crate::service::{Actor, Service, Transaction};
+use crate::time;
+use crate::v1::zones::with_revision;
+
+/// Secrets of a key that may be active at once.
+const ACTIVE_SECRETS: usize = 2;
+
+/// Secrets of a key in all: beyond it, ended ones are forgotten.
+const SECRETS_KEPT: usize = 8;
+
+/// The secret that a path names, or 403 for one that is not the actor's own and that it may not manage.
+fn secret_id(actor: &Actor, segment: &str) -> Result<String, ApiError> {
+    if segment == "self" || segment == actor.secret {
+        return Ok(actor.secret.clone());
+    }
+    need_to_manage(actor).map(|()| segment.to_owned())
+}
+
+fn need_to_manage(actor: &Actor) -> Result<(), ApiError> {
+    if actor.may(Right::ManageApikeys) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("permission denied: {} is needed", Right::ManageApikeys)))
+}
+
+fn secret_of<'k>(key: &'k mut KeyDoc, id: &str) -> Result<&'k mut SecretDoc, ApiError> {
+    let found = key.secrets.iter_mut().find(|secret| secret.id == id);
+    found.ok_or_else(|| ApiError::not_found("secret not found"))
+}
+
+/// `GET /apikeys/v1/secrets/:secretid`.
+#[utoipa::path(
+    get, path = "/apikeys/v1/secrets/{secretid}",
+    responses((status = 200, description = "What is known of the secret", body = ref("#/components/schemas/ApiKeySecret"))),
+)]
+pub async fn view(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(segment): Path<String>,
+) -> Reply {
+    let id = secret_id(&actor, &segment)?;
+    let keys = service.keys()?;
+    let found = keys.iter().flat_map(|key| &key.secrets).find(|secret| secret.id == id);
+    let secret = found.ok_or_else(|| ApiError::not_found("secret not found"))?;
+    Ok(json(&secret_object(secret, None, service.last_access_s(secret))))
+}
+
+/// When a secret is to end, if the body says so: a date, a time, or unix time. Null is never.
+fn expires_at(body: &Map<String, Value>) -> Result<Option<Option<u64>>, ApiError> {
+    let field = "expires_at";
+    let at_s = match body.get(field) {
+        None => return Ok(None),
+        Some(Value::Null) => return Ok(Some(None)),
+        Some(Value::Number(number)) => number.as_u64(),
+        Some(Value::String(text)) if text.is_empty() => return Ok(None),
+        Some(Value::String(text)) => time::parse_rfc3339(text),
+        Some(_) => None,
+    };
+    // Past the year 9999 a time could not be written down.
+    match (at_s.filter(|at_s| *at_s < 253_402_300_800), body.get(field)) {
+        (Some(at_s), _) => Ok(Some(Some(at_s))),
+        (None, given) => {
+            let given = given.unwrap_or(&Value::Null);
+            Err(ApiError::invalid_field(field, given, "a time such as 2026-06-01T00:00:00Z, or null"))
+        }
+    }
+}
+
+/// `PUT /apikeys/v1/secrets/:secretid`: `enabled` and `expires_at`.
+#[utoipa::path(
+    put, path = "/apikeys/v1/secrets/{secretid}",
+    request_body = ref("#/components/schemas/ApiKeySecretFields"),
+    responses((status = 200, description = "The changed secret", body = ref("#/components/schemas/ApiKeySecret"))),
+)]
+pub async fn update(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(segment): Path<String>,
+    JsonObject(body): JsonObject,
+) -> Reply {
+    need_to_manage(&actor)?;
+    let id = secret_id(&actor, &segment)?;
+    let (enabled, ends) = (fields::boolean_or_null(&body, "enabled")?, expires_at(&body)?);
+    let change = move |transaction: &mut Transaction<'_>| {
+        let mut key = transaction.key_of_secret(&id)?;
+        let now_s = transaction.now_s();
+        let secret = secret_of(&mut key, &id)?;
+        secret.enabled = enabled.unwrap_or(secret.enabled);
+        secret.expires_at_s = ends.unwrap_or(secret.expires_at_s);
+        let changed = secret.clone();
+        if changed.is_active(now_s) {
+            check_active(&key, now_s, ACTIVE_SECRETS)?;
+        }
+        transaction.put_key(key)?;
+        Ok(changed)
+    };
+    let committed = service.commit(&actor, change).await?;
+    let secret = &committed.value;
+    let shown = secret_object(secret, None, service.last_access_s(secret));
+    Ok(with_revision(json(&shown), committed.revision))
+}
+
+fn check_active(key: &KeyDoc, now_s: u64, limit: usize) -> Result<(), ApiError> {
+    let active = key.secrets.iter().filter(|secret| secret.is_active(now_s)).count();
+    if active <= limit {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "cannot renew secret: api key already has {ACTIVE_SECRETS} active secrets"
+    )))
+}
+
+/// `POST /apikeys/v1/secrets/:secretid/renew`: a second secret for the same key. It lasts as long as the key's
+/// `expiry_duration` says.
+#[utoipa::path(
+    post, path = "/apikeys/v1/secrets/{secretid}/renew",
+    responses((status = 200, description = "The new secret, shown this once", body = ref("#/components/schemas/ApiKeySecret"))),
+)]
+pub async fn renew(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(segment): Path<String>,
+) -> Reply {
+    let id = secret_id(&actor, &segment)?;
+    let maker = service.clone();
+    let change = move |transaction: &mut Transaction<'_>| {
+        let mut key = transaction.key_of_secret(&id)?;
+        let now_s = transaction.now_s();
+        check_active(&key, now_s, ACTIVE_SECRETS - 1)?;
+        if key.secrets.len() >= SECRETS_KEPT {
+            key.secrets.retain(|secret| secret.is_active(now_s));
+        }
+        let (secret, stored) = new_secret(&maker, &key, now_s);
+        key.secrets.push(stored.clone());
+        transaction.put_key(key)?;
+        Ok((secret, stored))
+    };
+    let committed = service.commit(&actor, change).await?;
+    let (secret, stored) = &committed.value;
+    Ok(with_revision(json(&secret_object(stored, Some(secret), None)), committed.revision))
+}
+
+/// `DELETE /apikeys/v1/secrets/:secretid`: it stops working at once; the key stays.
+#[utoipa::path(
+    delete, path = "/apikeys/v1/secrets/{secretid}",
+    responses((status = 200, description = "The secret is gone", body = ref("#/components/schemas/Empty"))),
+)]
+pub async fn remove(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(segment): Path<String>,
+) -> Reply {
+    let id = secret_id(&actor, &segment)?;
+    let change = move |transaction: &mut Transaction<'_>| {
+        let mut key = transaction.key_of_secret(&id)?;
+        if key.secrets.len() == 1 {
+            return Err(ApiError::bad_request("a key keeps its last secret; delete the key instead"));
+        }
+        key.secrets.retain(|secret| secret.id != id);
+        transaction.put_key(key)
+    };
+    let committed = service.commit(&actor, change).await?;
+    Ok(with_revision(empty(), committed.revision))
+}

@@ -1,0 +1,93 @@
+//! `/v1/account/whitelist`: address lists of the whole account. They are kept, and decide who may use the API only
+//! where the server was started to enforce them.
+
+use axum::extract::{Extension, Path, State};
+use serde_json::{Map, Value};
+
+use super::Reply;
+use crate::dto::account;
+use crate::error::ApiError;
+use crate::http::{JsonObject, empty, json};
+use crate::ids;
+use crate::service::account::WhitelistDoc;
+use crate::service::{Actor, Service, Transaction};
+use crate::v1::zones::with_revision;
+
+fn name(body: &Map<String, Value>) -> Result<Option<String>, ApiError> {
+    account::bounded(body, "name", 1)
+}
+
+/// `GET /v1/account/whitelist`.
+#[utoipa::path(
+    get, path = "/v1/account/whitelist",
+    responses((status = 200, description = "The lists", body = ref("#/components/schemas/WhitelistList"))),
+)]
+pub async fn list(State(service): State<Service>) -> Reply {
+    Ok(json(&service.read(Service::whitelists).await?))
+}
+
+/// `GET /v1/account/whitelist/:id`.
+#[utoipa::path(
+    get, path = "/v1/account/whitelist/{whitelistid}",
+    responses((status = 200, description = "The list", body = ref("#/components/schemas/Whitelist"))),
+)]
+pub async fn view(State(service): State<Service>, Path(id): Path<String>) -> Reply {
+    Ok(json(&service.whitelist(&id)?))
+}
+
+/// `PUT /v1/account/whitelist`.
+#[utoipa::path(
+    put, path = "/v1/account/whitelist",
+    request_body = ref("#/components/schemas/WhitelistFields"),
+    responses((status = 200, description = "The new list", body = ref("#/components/schemas/Whitelist"))),
+)]
+pub async fn create(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    JsonObject(body): JsonObject,
+) -> Reply {
+    let name = name(&body)?.ok_or_else(|| ApiError::missing_field("name"))?;
+    let values = account::addresses(&body, "values")?.ok_or_else(|| ApiError::missing_field("values"))?;
+    let list = WhitelistDoc { id: ids::new_uuid(), name, values };
+    let made = list.clone();
+    let committed = service.commit(&actor, move |transaction| transaction.put_whitelist(made)).await?;
+    Ok(with_revision(json(&list), committed.revision))
+}
+
+/// `POST /v1/account/whitelist/:id`: changes the fields given.
+#[utoipa::path(
+    post, path = "/v1/account/whitelist/{whitelistid}",
+    request_body = ref("#/components/schemas/WhitelistFields"),
+    responses((status = 200, description = "The changed list", body = ref("#/components/schemas/Whitelist"))),
+)]
+pub async fn update(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+    JsonObject(body): JsonObject,
+) -> Reply {
+    let (name, values) = (name(&body)?, account::addresses(&body, "values")?);
+    let change = move |transaction: &mut Transaction<'_>| {
+        let mut list = transaction.whitelist(&id)?;
+        list.name = name.unwrap_or(list.name);
+        list.values = values.unwrap_or(list.values);
+        transaction.put_whitelist(list.clone())?;
+        Ok(list)
+    };
+    let committed = service.commit(&actor, change).await?;
+    Ok(with_revision(json(&committed.value), committed.revision))
+}
+
+/// `DELETE /v1/account/whitelist/:id`.
+#[utoipa::path(
+    delete, path = "/v1/account/whitelist/{whitelistid}",
+    responses((status = 200, description = "The list is gone", body = ref("#/components/schemas/Empty"))),
+)]
+pub async fn remove(
+    State(service): State<Service>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Reply {
+    let committed = service.commit(&actor, move |transaction| transaction.delete_whitelist(&id)).await?;
+    Ok(with_revision(empty(), committed.revision))
+}
