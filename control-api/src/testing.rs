@@ -83,11 +83,21 @@ impl TestApi {
     }
 
     async fn with(limits: Limits, options: ServiceOptions) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        Self::open(Arc::new(MemoryStore::new()), limits, options).await
+    }
+
+    /// Over a store that may hold something already.
+    pub(crate) async fn over(store: Arc<MemoryStore>, options: ServiceOptions) -> Self {
+        Self::open(store, Limits::default(), options).await
+    }
+
+    async fn open(store: Arc<MemoryStore>, limits: Limits, options: ServiceOptions) -> Self {
         let service = Service::open(store, options).unwrap();
-        let key = key_document(&service, KEY, Permissions::default());
-        let key = KeyDoc { id: "5".repeat(24), name: "tests".to_owned(), ..key };
-        service.commit(&Actor::system(), |transaction| transaction.put_key(key)).await.unwrap();
+        if !service.has_keys().unwrap() {
+            let key = key_document(&service, KEY, Permissions::default());
+            let key = KeyDoc { id: "5".repeat(24), name: "tests".to_owned(), ..key };
+            service.commit(&Actor::system(), |transaction| transaction.put_key(key)).await.unwrap();
+        }
         let options = ApiOptions { limits, ..ApiOptions::default() };
         let router = router(service.clone(), GeoHandle::new(GeoData::embedded()), options);
         Self { service, router }

@@ -92,6 +92,7 @@ impl Started {
         let options = ServiceOptions {
             nameservers: config.nameservers.clone(),
             hostmaster: config.hostmaster.clone(),
+            enforce_whitelist: config.enforce_whitelist,
             ..ServiceOptions::default()
         };
         let service = Service::open(Arc::clone(&store) as Arc<dyn Store>, options)?;

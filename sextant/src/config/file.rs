@@ -103,6 +103,7 @@ mod tests {
             version_bind,
             id_server,
             any,
+            enforce_whitelist,
             log,
             demo,
             accept_loss,
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!((cookies, any), (Some(default.replies.cookies), Some(default.replies.any)));
         assert!(cookie_secret.is_some() && cookie_secret_other.is_some() && nsid.is_some());
         assert!(version_bind.is_some() && id_server.is_some());
+        assert_eq!(enforce_whitelist, Some(default.enforce_whitelist));
         assert_eq!(log, Some(default.log));
         assert_eq!((demo, accept_loss), (Some(default.demo), Some(default.accept_loss)));
     }

@@ -110,6 +110,10 @@ pub struct Settings {
     #[serde(default, deserialize_with = "replies::from_text")]
     pub any: Option<AnyPolicy>,
 
+    /// Let only the addresses of the account's whitelists use the control API
+    #[arg(long, env = "SEXTANT_ENFORCE_WHITELIST", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub enforce_whitelist: Option<bool>,
+
     /// How much to log: error, warn, info, debug, trace, or a filter such as server=debug
     /// (default: info)
     #[arg(long, env = "SEXTANT_LOG", value_name = "LEVEL")]
@@ -146,6 +150,7 @@ impl Settings {
             version_bind: self.version_bind.or(below.version_bind),
             id_server: self.id_server.or(below.id_server),
             any: self.any.or(below.any),
+            enforce_whitelist: self.enforce_whitelist.or(below.enforce_whitelist),
             log: self.log.or(below.log),
             demo: self.demo.or(below.demo),
             accept_loss: self.accept_loss.or(below.accept_loss),
@@ -190,6 +195,8 @@ pub struct Config {
     pub hostmaster: String,
     /// What replies say beside the data of zones.
     pub replies: Replies,
+    /// Whether only addresses of the account's whitelists may use the control API.
+    pub enforce_whitelist: bool,
     /// Log filter.
     pub log: String,
     /// Whether to load the demo zone.
@@ -220,6 +227,7 @@ impl Default for Config {
             hostmaster: "hostmaster@sextant.internal".into(),
             replies: Replies::default(),
             log: "info".into(),
+            enforce_whitelist: false,
             demo: false,
             accept_loss: false,
         }
@@ -265,6 +273,7 @@ impl Config {
                 id_server: settings.id_server,
                 any: settings.any.unwrap_or_default(),
             },
+            enforce_whitelist: settings.enforce_whitelist.unwrap_or(default.enforce_whitelist),
             log: settings.log.unwrap_or(default.log),
             demo: settings.demo.unwrap_or(default.demo),
             accept_loss: settings.accept_loss.unwrap_or(default.accept_loss),

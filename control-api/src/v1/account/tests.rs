@@ -381,3 +381,75 @@ async fn nothing_costs_anything_and_no_card_is_taken() {
     }
     refused(&api.get("/billing-usage/v1/queries?from=2&to=1").await, 400, "from");
 }
+
+#[tokio::test]
+async fn a_restart_keeps_everything() {
+    let store = Arc::new(store::MemoryStore::new());
+    let open = || TestApi::over(store.clone(), ServiceOptions::default());
+    let paths = [
+        KEYS,
+        TEAMS,
+        USERS,
+        WHITELIST,
+        "/v1/account/settings",
+        "/v1/account/usagewarnings",
+        "/v1/account/activity",
+    ];
+    let api = open().await;
+    let team = api
+        .done("PUT", TEAMS, json!({"name": "viewers", "permissions": {"dns": {"manage_zones": false}}}))
+        .await;
+    let made = api.done("PUT", KEYS, json!({"name": "member", "teams": [team["id"]]})).await;
+    api.done("PUT", USERS, json!({"username": "jane", "email": "jane@b.test", "teams": [team["id"]]})).await;
+    api.done("PUT", WHITELIST, json!({"name": "office", "values": ["192.0.2.0/24"]})).await;
+    api.done("POST", "/v1/account/settings", json!({"company": "Example"})).await;
+    api.done("POST", "/v1/account/usagewarnings", json!({"zones": {"warning_1": 1}})).await;
+    let secret = text(&made, "key").to_owned();
+    assert_eq!(status(&api, &secret, "/v1/zones").await, 200);
+    let mut before = Vec::new();
+    for path in paths {
+        before.push(api.get(path).await.json());
+    }
+    drop(api);
+    let api = open().await;
+    for (path, before) in paths.into_iter().zip(before) {
+        // Of keys, the first was used again.
+        let (skip, after) = (usize::from(path == KEYS), api.get(path).await.json());
+        let rest = |list: &Value| list.as_array().map(|list| list[skip..].to_vec());
+        assert_eq!(
+            (rest(&after), after.is_object().then_some(&after)),
+            (rest(&before), before.is_object().then_some(&before)),
+            "{path}"
+        );
+    }
+    assert_eq!(status(&api, &secret, "/v1/zones").await, 200);
+    let body = json!({"zone": "a.test"});
+    assert_eq!(api.call_with(&secret, "PUT", "/v1/zones/a.test", body).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_stays_usable_and_limited_while_its_team_is_deleted() {
+    let api = Arc::new(TestApi::new().await);
+    for round in 0..20 {
+        let body = json!({"name": format!("team {round}"), "permissions": {"dns": {"manage_zones": false}}});
+        let team = api.done("PUT", TEAMS, body).await;
+        let made =
+            api.done("PUT", KEYS, json!({"name": format!("key {round}"), "teams": [team["id"]]})).await;
+        let secret = text(&made, "key").to_owned();
+        let users = (0..4).map(|_| {
+            let (api, secret) = (Arc::clone(&api), secret.clone());
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    assert_eq!(status(&api, &secret, "/v1/zones").await, 200);
+                    let body = json!({"zone": "x.test"});
+                    assert_eq!(api.call_with(&secret, "PUT", "/v1/zones/x.test", body).await.status, 403);
+                }
+            })
+        });
+        let users: Vec<_> = users.collect();
+        api.done("DELETE", &format!("{TEAMS}/{}", text(&team, "id")), Value::Null).await;
+        for user in users {
+            user.await.unwrap();
+        }
+    }
+}
