@@ -16,6 +16,9 @@ use crate::geo_data::{AsnData, LocationData};
 use crate::sources::GeoSource;
 use crate::{GeoData, GeoError, GeoHandle, mmdb};
 
+/// How often is looked whether readers have let go of replaced data. They do at their next query, or soon without.
+const FREE_INTERVAL: Duration = Duration::from_millis(200);
+
 /// The files that replace embedded data; what is not given stays embedded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GeoFiles {
@@ -53,8 +56,17 @@ pub fn watch(files: GeoFiles, handle: GeoHandle, interval: Duration) -> Watcher 
     let mut reloader = Reloader::new(files, handle);
     let (stop, stopped) = mpsc::channel();
     let run = move || {
-        while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            reloader.check();
+        let mut due = Instant::now() + interval;
+        loop {
+            let wait = due.saturating_duration_since(Instant::now());
+            let wait = if reloader.free_replaced() { wait } else { wait.min(FREE_INTERVAL) };
+            if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            if Instant::now() >= due {
+                reloader.check();
+                due = Instant::now() + interval;
+            }
         }
     };
     match thread::Builder::new().name("geo-reload".to_owned()).spawn(run) {
@@ -99,17 +111,27 @@ pub struct Reloader {
     handle: GeoHandle,
     city: Option<WatchedFile>,
     asn: Option<WatchedFile>,
+    /// Data that readers may still hold. Whoever lets go of them last returns their many megabytes to the system,
+    /// which must not be somebody with a query to answer.
+    replaced: Vec<Arc<GeoData>>,
 }
 
 impl Reloader {
     /// Prepares to keep the data in `handle` the same as the files.
     pub fn new(files: GeoFiles, handle: GeoHandle) -> Self {
         let watched = |path| WatchedFile { path, rejected: None };
-        Self { handle, city: files.city.map(watched), asn: files.asn.map(watched) }
+        Self { handle, city: files.city.map(watched), asn: files.asn.map(watched), replaced: vec![] }
+    }
+
+    /// Frees replaced data that no reader holds any more; false while there are others.
+    fn free_replaced(&mut self) -> bool {
+        self.replaced.retain(|data| Arc::strong_count(data) > 1);
+        self.replaced.is_empty()
     }
 
     /// Looks at the files once, and replaces the data of those that changed.
     pub fn check(&mut self) -> Checked {
+        self.free_replaced();
         let mut checked = Checked::default();
         let current = self.handle.cell().load_full();
         let location = self.city.as_mut().and_then(|file| {
@@ -124,6 +146,7 @@ impl Reloader {
                 location: location.unwrap_or_else(|| Arc::clone(&current.location)),
                 asn: asn.unwrap_or_else(|| Arc::clone(&current.asn)),
             });
+            self.replaced.push(current);
         }
         checked
     }

@@ -151,6 +151,20 @@ fn data_in_use_by_a_reader_outlive_their_replacement() {
 }
 
 #[test]
+fn replaced_data_are_freed_by_the_reloader_and_not_by_their_last_reader() {
+    let mut setting = Setting::new();
+    let reader = setting.handle.cell().load_full();
+    let data = Arc::downgrade(&reader);
+    put("GeoIP2-City-Test.mmdb", setting.city());
+    assert_eq!(setting.reloader.check(), REPLACED);
+    assert!(!setting.reloader.free_replaced());
+    drop(reader);
+    assert!(data.upgrade().is_some());
+    assert!(setting.reloader.free_replaced());
+    assert!(data.upgrade().is_none());
+}
+
+#[test]
 fn a_watcher_stops_when_it_is_dropped() {
     let setting = Setting::new();
     // The interval is long: the test ends only because dropping does not wait for it.
