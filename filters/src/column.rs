@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use geoip_data::Georegion;
 
-use crate::live::{FeedCell, Storage, storage, value_of_number};
+use crate::live::{FeedCell, LiveList, Storage, storage, value_of_number};
 use crate::meta::{MetaKey, MetaValue};
 use crate::place::{CountryTag, SubdivisionTag};
 use crate::prefix::{IpPrefix, PrefixSet};
@@ -32,10 +32,10 @@ pub(crate) struct LiveSlots {
 #[derive(Debug)]
 pub(crate) struct LiveReads {
     numbers: Vec<Read<f64>>,
-    lists: Vec<Read<Arc<MetaValue>>>,
+    lists: Vec<Read<LiveList>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Read<T> {
     NotYet,
     NoData,
@@ -85,9 +85,9 @@ impl LiveReads {
     fn list(&mut self, slots: &LiveSlots, slot: u32) -> Option<&MetaValue> {
         let (read, source) = (self.lists.get_mut(slot as usize)?, slots.lists.get(slot as usize)?);
         if let (Read::NotYet, Storage::List(index)) = (&*read, storage(source.key)) {
-            *read = Read::from_option(source.cell.list(index));
+            *read = Read::from_option(Some(source.cell.list(index)).filter(|list| list.is_some()));
         }
-        if let Read::Value(value) = read { Some(value) } else { None }
+        if let Read::Value(value) = read { value.as_deref() } else { None }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 
 use crate::FeedId;
 use crate::meta::{MetaKey, MetaValue};
@@ -17,6 +17,9 @@ const NO_DATA: u64 = u64::MAX;
 
 const NUMBERS: usize = 11;
 const LISTS: usize = MetaKey::COUNT - NUMBERS;
+
+/// A list as it was when it was read.
+pub(crate) type LiveList = Guard<Option<Arc<MetaValue>>>;
 
 /// The current values of one data feed.
 #[derive(Debug)]
@@ -109,8 +112,9 @@ impl FeedCell {
         (bits != NO_DATA).then(|| f64::from_bits(bits))
     }
 
-    pub(crate) fn list(&self, index: usize) -> Option<Arc<MetaValue>> {
-        self.lists[index].load_full()
+    /// The list itself and not a count of its own on it: workers that share a feed would write that count in turn.
+    pub(crate) fn list(&self, index: usize) -> LiveList {
+        self.lists[index].load()
     }
 }
 
