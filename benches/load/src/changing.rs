@@ -2,10 +2,13 @@
 //!
 //! Sextant's UDP worker has the first core to itself. Its other threads, and the driver that speaks HTTP to
 //! it, share the cores between the first and the last, where the generator is; where there are two cores in
-//! all they share the generator's. Turns without and with the change alternate, and what is compared is the
-//! CPU time of the worker thread per answer: with it, the number of answers that a worker's core can give falls. The
-//! latency at a fixed rate is measured beside it; on two cores it holds the generator's own waits for its
-//! core.
+//! all they share the generator's. Queries are offered at a fixed rate, a good half of what the worker can
+//! answer, with and without the change in turns.
+//!
+//! A generator that shares its core gives its queries later and in other bursts, and a worker's cost depends on how
+//! many queries it finds together. So the echo, on the worker's core and with nothing to do with Sextant, is asked
+//! the same way at the same rate during the same change. What it then costs more is the measurement's own doing,
+//! and is taken off.
 
 use std::{
     fmt::Write as _,
@@ -27,8 +30,7 @@ use crate::{
     data,
     process::{self, Process},
     query::{Queries, Scenario, Sizes},
-    rounds::FIXED_RATE,
-    servers::{Setting, sextant},
+    servers::{Server, Setting, echo, sextant},
     statistics::{median, percentile},
     udp,
 };
@@ -43,6 +45,8 @@ const FEEDS: u32 = 1_000;
 const PUSHES: u32 = 100;
 /// Turns without and with each change.
 const ROUNDS: u64 = 5;
+/// The share of what the worker can answer that is offered.
+const OFFERED_SHARE: f64 = 0.6;
 
 /// A change that goes on while queries are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,27 +77,33 @@ impl Change {
     }
 }
 
-/// What one change costs.
+/// What one change costs; pairs are of turns without and with it.
 #[derive(Clone, Debug)]
 pub struct Cost {
     change: Change,
-    /// CPU time of the worker per answer without and with the change, in microseconds.
+    /// CPU time of the worker per answer, in microseconds.
     cpu_us: (f64, f64),
-    /// Answers per second without and with it.
-    rate: (f64, f64),
-    /// The 99th percentile of the latency without and with it, in microseconds.
+    /// The same of the echo.
+    echo_us: (f64, f64),
+    /// Queries offered per second, so long as the generator had its core.
+    offered: u32,
+    /// Percent of the queries sent that were answered.
+    answered_percent: (f64, f64),
+    /// The 99th percentile of the latency, in microseconds.
     p99_us: (f64, f64),
-    /// Wrong and lost replies in all turns.
+    /// The same of the echo.
+    echo_p99_us: (f64, f64),
+    /// Wrong replies in all turns.
     wrong: u64,
-    lost: u64,
     /// Changes made per second: records, values, records, files.
     changes_per_s: f64,
 }
 
 impl Cost {
-    /// By how many percent the worker's core gives fewer answers.
+    /// By how many percent the worker's core gives fewer answers, beyond what the echo's gives.
     fn fewer_percent(&self) -> f64 {
-        (1.0 - self.cpu_us.0 / self.cpu_us.1) * 100.0
+        let growth = |(quiet, changing): (f64, f64)| changing / quiet;
+        (1.0 - growth(self.echo_us) / growth(self.cpu_us)) * 100.0
     }
 }
 
@@ -101,6 +111,7 @@ impl Cost {
 struct Subject<'a> {
     process: Process,
     address: std::net::SocketAddr,
+    echo: Server,
     api: Api,
     sizes: Sizes,
     geo: &'a GeoData,
@@ -111,13 +122,19 @@ struct Subject<'a> {
     other_cores: Range<usize>,
 }
 
+/// Whom a turn asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Sextant,
+    Echo,
+}
+
 /// Figures of one turn.
 struct Turn {
     cpu_us: f64,
-    rate: f64,
+    answered_percent: f64,
     p99_us: f64,
     wrong: u64,
-    lost: u64,
 }
 
 /// Runs all changes against `build`.
@@ -139,9 +156,11 @@ pub fn run(
     let (server, api) = sextant::start_with_api(setting, &build)?;
     let other_cores = if cores > 2 { 1..cores - 1 } else { 1..2 };
     process::keep_apart(server.process.id(), "udp", 0..1, other_cores.clone())?;
+    let echo = echo::start(&Setting { cores: "0".into(), ..setting.clone() })?;
     let mut subject = Subject {
         process: server.process,
         address: server.address,
+        echo,
         api,
         sizes: setting.sizes,
         geo,
@@ -177,54 +196,71 @@ impl Subject<'_> {
     }
 
     fn measure(&self, change: Change) -> Result<Cost> {
+        let scenario = change.scenario();
+        let queries = Queries::new(scenario, self.sizes, 1);
+        let mut generator = udp::Generator::new(self.address, queries, self.geo, true)?;
+        let offered = (generator.saturate(self.turn_time())?.rate() * OFFERED_SHARE) as u32;
+        drop(generator);
+        let both = |seed| -> Result<[Turn; 2]> {
+            let turn = |asked| self.turn(asked, scenario, seed, offered);
+            Ok([turn(Asked::Sextant)?, turn(Asked::Echo)?])
+        };
         let (mut quiet, mut changing) = (Vec::new(), Vec::new());
         let mut rates = Vec::new();
         for round in 0..ROUNDS {
-            quiet.push(self.turn(change.scenario(), round)?);
+            quiet.push(both(round)?);
             let stop = AtomicBool::new(false);
             let made = AtomicU64::new(0);
             let begun = Instant::now();
             std::thread::scope(|scope| {
                 let driver = scope.spawn(|| self.drive(change, round, &stop, &made));
-                let turn = self.turn(change.scenario(), ROUNDS + round);
+                let turns = both(ROUNDS + round);
                 stop.store(true, Relaxed);
                 driver.join().map_err(|_| anyhow::anyhow!("the driver failed"))??;
-                changing.push(turn?);
+                changing.push(turns?);
                 anyhow::Ok(())
             })?;
             rates.push(made.load(Relaxed) as f64 / begun.elapsed().as_secs_f64());
         }
-        let pair = |figure: fn(&Turn) -> f64| {
-            let of = |turns: &[Turn]| median(&turns.iter().map(figure).collect::<Vec<_>>());
+        let pair = |asked: Asked, figure: fn(&Turn) -> f64| {
+            let of = |rounds: &[[Turn; 2]]| {
+                median(&rounds.iter().map(|turns| figure(&turns[asked as usize])).collect::<Vec<_>>())
+            };
             (of(&quiet), of(&changing))
         };
         Ok(Cost {
             change,
-            cpu_us: pair(|turn| turn.cpu_us),
-            rate: pair(|turn| turn.rate),
-            p99_us: pair(|turn| turn.p99_us),
-            wrong: quiet.iter().chain(&changing).map(|turn| turn.wrong).sum(),
-            lost: quiet.iter().chain(&changing).map(|turn| turn.lost).sum(),
+            cpu_us: pair(Asked::Sextant, |turn| turn.cpu_us),
+            echo_us: pair(Asked::Echo, |turn| turn.cpu_us),
+            offered,
+            answered_percent: pair(Asked::Sextant, |turn| turn.answered_percent),
+            p99_us: pair(Asked::Sextant, |turn| turn.p99_us),
+            echo_p99_us: pair(Asked::Echo, |turn| turn.p99_us),
+            wrong: quiet.iter().chain(&changing).map(|[sextant, _]| sextant.wrong).sum(),
             changes_per_s: median(&rates),
         })
     }
 
-    /// Asks as fast as possible, then at the fixed rate.
-    fn turn(&self, scenario: Scenario, seed: u64) -> Result<Turn> {
-        let time = Duration::from_secs_f64(self.seconds);
+    fn turn_time(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    fn turn(&self, asked: Asked, scenario: Scenario, seed: u64, offered: u32) -> Result<Turn> {
+        let (address, process, threads) = match asked {
+            Asked::Sextant => (self.address, &self.process, "udp"),
+            Asked::Echo => (self.echo.address, &self.echo.process, ""),
+        };
         let queries = Queries::new(scenario, self.sizes, seed * 2 + 1);
-        let mut generator = udp::Generator::new(self.address, queries, self.geo, true)?;
-        generator.saturate(time / 10)?;
-        let before = self.process.thread_cpu_ns("udp")?;
-        let fast = generator.saturate(time)?;
-        let cpu_ns = self.process.thread_cpu_ns("udp")?.saturating_sub(before);
-        let mut paced = generator.pace(FIXED_RATE, time / 2)?;
+        let mut generator = udp::Generator::new(address, queries, self.geo, asked == Asked::Sextant)?;
+        generator.offer(offered, self.turn_time() / 10)?;
+        let before = process.thread_cpu_ns(threads)?;
+        let mut outcome = generator.offer(offered, self.turn_time())?;
+        let cpu_ns = process.thread_cpu_ns(threads)?.saturating_sub(before);
         Ok(Turn {
-            cpu_us: cpu_ns as f64 / 1e3 / fast.answered.max(1) as f64,
-            rate: fast.rate(),
-            p99_us: f64::from(percentile(&mut paced.latencies_ns, 99.0)) / 1e3,
-            wrong: fast.wrong + paced.wrong,
-            lost: fast.lost + paced.lost,
+            cpu_us: cpu_ns as f64 / 1e3 / outcome.answered.max(1) as f64,
+            answered_percent: outcome.answered as f64 * 100.0 / outcome.sent.max(1) as f64,
+            p99_us: f64::from(percentile(&mut outcome.latencies_ns, 99.0)) / 1e3,
+            wrong: outcome.wrong,
         })
     }
 
@@ -324,24 +360,28 @@ fn paced(per_second: u32, stop: &AtomicBool, mut work: impl FnMut(u32) -> Result
 /// As a Markdown table.
 pub fn markdown(costs: &[Cost]) -> String {
     let mut text = String::from(
-        "\n### while changing\n\n| change | made per s | asked | worker µs/answer | fewer answers | answers/s | p99 µs | lost | wrong |\n\
-         | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "\n### while changing\n\n| change | made per s | asked | offered/s | worker µs/answer | echo µs/answer | fewer answers | answered % | p99 µs | echo p99 µs | wrong |\n\
+         | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for cost in costs {
         let _ = writeln!(
             text,
-            "| {} | {:.0} | {} | {:.3} → {:.3} | {:.1} % | {:.0} → {:.0} | {:.0} → {:.0} | {} | {} |",
+            "| {} | {:.0} | {} | {} | {:.3} → {:.3} | {:.3} → {:.3} | {:.1} % | {:.3} → {:.3} | {:.0} → {:.0} | {:.0} → {:.0} | {} |",
             cost.change.title(),
             cost.changes_per_s,
             cost.change.scenario().name(),
+            cost.offered,
             cost.cpu_us.0,
             cost.cpu_us.1,
+            cost.echo_us.0,
+            cost.echo_us.1,
             cost.fewer_percent(),
-            cost.rate.0,
-            cost.rate.1,
+            cost.answered_percent.0,
+            cost.answered_percent.1,
             cost.p99_us.0,
             cost.p99_us.1,
-            cost.lost,
+            cost.echo_p99_us.0,
+            cost.echo_p99_us.1,
             cost.wrong,
         );
     }
@@ -358,11 +398,13 @@ pub fn json(costs: &[Cost]) -> Value {
                 "change": cost.change.title(),
                 "changes_per_s": cost.changes_per_s,
                 "scenario": cost.change.scenario().name(),
+                "offered": cost.offered,
                 "worker_cpu_us": pair(cost.cpu_us),
+                "echo_cpu_us": pair(cost.echo_us),
                 "fewer_percent": cost.fewer_percent(),
-                "rate": pair(cost.rate),
+                "answered_percent": pair(cost.answered_percent),
                 "p99_us": pair(cost.p99_us),
-                "lost": cost.lost,
+                "echo_p99_us": pair(cost.echo_p99_us),
                 "wrong": cost.wrong,
             })
         })

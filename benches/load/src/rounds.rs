@@ -16,7 +16,7 @@ use crate::{
 /// Probes before the first round.
 const PROBES: u16 = 500;
 /// Queries per second for the latency.
-pub const FIXED_RATE: u32 = 20_000;
+const FIXED_RATE: u32 = 20_000;
 
 /// How long and how often.
 #[derive(Clone, Debug)]

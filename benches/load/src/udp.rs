@@ -33,6 +33,8 @@ const WINDOW: usize = 12;
 const LOOKS: usize = 50;
 /// Spins between two looks; about two microseconds.
 const PAUSE: usize = 50;
+/// How long a generator sleeps at least when nothing is due; the system adds some 50 µs.
+const REST: Duration = Duration::from_micros(20);
 /// After this a query counts as lost. Any server that answers at all does so in a fraction of it.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Octets that hold any reply.
@@ -216,13 +218,53 @@ impl<'a> Generator<'a> {
                 }
             }
         }
+        self.settle()?;
+        Ok(self.finish(begun))
+    }
+
+    /// Offers `rate` queries a second for `time`, in bursts of one lane each, and rests in between.
+    ///
+    /// A burst whose lane still waits when it is due is sent as soon as that has its replies; its latencies count from
+    /// when it was due. Other threads get the core while nothing is due.
+    ///
+    /// # Errors
+    /// When a socket fails.
+    pub fn offer(&mut self, rate: u32, time: Duration) -> Result<Outcome> {
+        self.outcome = Outcome::default();
+        let interval = Duration::from_secs(1) * WINDOW as u32 / rate.max(1);
+        let begun = Instant::now();
+        let mut due = begun;
+        let mut lane = 0;
+        while due - begun < time {
+            let now = Instant::now();
+            for index in 0..self.lanes.len() {
+                if self.lanes[index].waiting > 0 {
+                    self.receive(index, Some(()))?;
+                }
+            }
+            self.expire(now);
+            while due <= now && self.lanes[lane].waiting == 0 {
+                self.fill(lane, due)?;
+                lane = (lane + 1) % self.lanes.len();
+                due += interval;
+            }
+            if due > now {
+                std::thread::sleep(REST);
+            }
+        }
+        self.settle()?;
+        Ok(self.finish(begun))
+    }
+
+    /// Takes the replies that are still to come.
+    fn settle(&mut self) -> Result<()> {
         let last = Instant::now();
         while self.lanes.iter().any(|lane| lane.waiting > 0) && last.elapsed() < PATIENCE {
             for index in 0..self.lanes.len() {
                 self.receive(index, Some(()))?;
             }
         }
-        Ok(self.finish(begun))
+        Ok(())
     }
 
     fn finish(&mut self, begun: Instant) -> Outcome {
