@@ -33,6 +33,10 @@ put(
         "filters": [{"filter": "up"}, {"filter": "geotarget_regional"}, {"filter": "select_first_n"}],
     },
 )
+team = put("/account/teams", {"name": "fuzz"})["id"]
+put("/account/users", {"username": "fuzz", "name": "Fuzz", "email": "fuzz@example.test"})
+key = put("/account/apikeys", {"name": "other than ours"})["id"]
+whitelist = put("/account/whitelist", {"name": "fuzz", "values": ["192.0.2.0/24"]})["id"]
 put("/zones/gone.test", {"zone": "gone.test"})
 gone = {"zone": "gone.test", "domain": "gone.test", "type": "NS"}
 known = {
@@ -41,6 +45,11 @@ known = {
     "type": ["A", "TXT", "mx"],
     "source": [source],
     "feed": [feed],
+    "teamid": [team],
+    "username": ["fuzz"],
+    "keyid": [key],
+    "secretid": [key],
+    "whitelistid": [whitelist],
     "client": ["192.0.2.1", "2001:db8::1"],
 }
 
