@@ -15,9 +15,10 @@ pub mod ids;
 pub mod limits;
 pub mod native;
 mod openapi;
+pub mod outgoing;
 pub mod router;
 pub mod service;
-mod source_types;
+pub mod source_types;
 #[cfg(test)]
 mod testing;
 mod time;

@@ -116,6 +116,20 @@ pub const NAME_BYTES: usize = 256;
 pub const FEEDS_PER_SOURCE: usize = 10_000;
 /// Labels in one push.
 pub const PUSH_LABELS: usize = 10_000;
+/// Bytes of a push to a source whose id is all that its sender knows: some thousand alerts.
+pub const UNSIGNED_PUSH_BYTES: usize = 1024 * 1024;
+/// Pushes to such a source in [`RATE_PERIOD_S`], of all senders: a hundred per second.
+pub const SOURCE_RATE_LIMIT: u32 = 6_000;
+
+/// Sources whose pushes `/metrics` shows, in the order of their ids.
+pub const SOURCES_MEASURED: usize = 1_000;
+
+/// Bytes of a certificate or a confirmation that is fetched for a source.
+pub const FETCHED_BYTES: usize = 64 * 1024;
+/// Time in which it has to arrive.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Certificates that are remembered.
+pub const CERTIFICATES_KEPT: usize = 64;
 
 /// The limits a server may set for itself; the constants above are the defaults.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ use crate::http::front::Front;
 use crate::limits::{EXAMINATIONS, Limits};
 use crate::native::health;
 use crate::openapi;
+use crate::outgoing::Outgoing;
 use crate::service::Service;
 use crate::unserved;
 use crate::v1::account::{billing, keys, secrets, settings, teams, usage, users, whitelists};
@@ -34,6 +35,8 @@ pub struct ApiOptions {
     pub limits: Limits,
     /// What `/metrics` shows beside the API's own numbers.
     pub metrics: Option<MetricsWriter>,
+    /// Requests to Amazon SNS, for sources of type `cloudwatch`; without it there are none.
+    pub outgoing: Option<Outgoing>,
 }
 
 /// What every handler may use.

@@ -75,31 +75,36 @@ impl TestApi {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
-        Self::with(limits, ServiceOptions::default()).await
+        Self::with_limits_and(limits, ServiceOptions::default()).await
     }
 
     pub(crate) async fn with_options(options: ServiceOptions) -> Self {
-        Self::with(Limits::default(), options).await
+        Self::with_limits_and(Limits::default(), options).await
     }
 
-    async fn with(limits: Limits, options: ServiceOptions) -> Self {
-        Self::open(Arc::new(MemoryStore::new()), limits, options).await
+    /// With settings of the HTTP side.
+    pub(crate) async fn with_api(options: ApiOptions) -> Self {
+        Self::open(Arc::new(MemoryStore::new()), options, ServiceOptions::default()).await
+    }
+
+    async fn with_limits_and(limits: Limits, options: ServiceOptions) -> Self {
+        let api = ApiOptions { limits, ..ApiOptions::default() };
+        Self::open(Arc::new(MemoryStore::new()), api, options).await
     }
 
     /// Over a store that may hold something already.
     pub(crate) async fn over(store: Arc<MemoryStore>, options: ServiceOptions) -> Self {
-        Self::open(store, Limits::default(), options).await
+        Self::open(store, ApiOptions::default(), options).await
     }
 
-    async fn open(store: Arc<MemoryStore>, limits: Limits, options: ServiceOptions) -> Self {
+    async fn open(store: Arc<MemoryStore>, api: ApiOptions, options: ServiceOptions) -> Self {
         let service = Service::open(store, options).unwrap();
         if !service.has_keys().unwrap() {
             let key = key_document(&service, KEY, Permissions::default());
             let key = KeyDoc { id: "5".repeat(24), name: "tests".to_owned(), ..key };
             service.commit(&Actor::system(), |transaction| transaction.put_key(key)).await.unwrap();
         }
-        let options = ApiOptions { limits, ..ApiOptions::default() };
-        let router = router(service.clone(), GeoHandle::new(GeoData::embedded()), options);
+        let router = router(service.clone(), GeoHandle::new(GeoData::embedded()), api);
         Self { service, router }
     }
 

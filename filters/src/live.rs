@@ -5,7 +5,7 @@
 //! each; lists sit behind a swappable pointer that readers follow without a lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
 
@@ -26,6 +26,7 @@ pub(crate) type LiveList = Guard<Option<Arc<MetaValue>>>;
 pub struct FeedCell {
     id: FeedId,
     updated_at_s: AtomicU64,
+    expired: AtomicBool,
     numbers: [AtomicU64; NUMBERS],
     lists: [ArcSwapOption<MetaValue>; LISTS],
 }
@@ -69,6 +70,7 @@ impl FeedCell {
         Self {
             id,
             updated_at_s: AtomicU64::new(0),
+            expired: AtomicBool::new(false),
             numbers: std::array::from_fn(|_| AtomicU64::new(NO_DATA)),
             lists: std::array::from_fn(|_| ArcSwapOption::empty()),
         }
@@ -96,7 +98,25 @@ impl FeedCell {
             }
             Storage::List(index) => self.lists[index].store(value.cloned().map(Arc::new)),
         }
+        self.heard(now_s);
+    }
+
+    /// Says that the feed was heard, without a value. `now_s` is in seconds since the Unix epoch.
+    pub fn heard(&self, now_s: u64) {
         self.updated_at_s.store(now_s, Ordering::Release);
+        self.expired.store(false, Ordering::Release);
+    }
+
+    /// Takes all values away, because none came for too long; when the last one came stays known.
+    pub fn expire(&self) {
+        self.numbers.iter().for_each(|number| number.store(NO_DATA, Ordering::Release));
+        self.lists.iter().for_each(|list| list.store(None));
+        self.expired.store(true, Ordering::Release);
+    }
+
+    /// Whether its values were taken away by [`Self::expire`] and none came since.
+    pub fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Acquire)
     }
 
     /// The value of one key, if the feed has data for it.
@@ -161,5 +181,19 @@ mod tests {
         cell.set(MetaKey::Country, None, 1002);
         assert_eq!((cell.get(MetaKey::Weight), cell.get(MetaKey::Country)), (None, None));
         assert_eq!(cell.updated_at_s(), 1002);
+    }
+
+    #[test]
+    fn an_expired_feed_has_no_data_until_it_is_heard_again() {
+        let cell = FeedCell::new(FeedId([1; 12]));
+        set(&cell, MetaKey::Up, &json!(true));
+        set(&cell, MetaKey::Country, &json!(["DE"]));
+        assert!(!cell.is_expired());
+        cell.expire();
+        assert!(cell.is_expired() && MetaKey::ALL.iter().all(|key| cell.get(*key).is_none()));
+        assert_eq!(cell.updated_at_s(), 1000);
+        set(&cell, MetaKey::Up, &json!(false));
+        assert!(!cell.is_expired());
+        assert_eq!(cell.get(MetaKey::Up), Some(MetaValue::Flag(false)));
     }
 }

@@ -18,6 +18,7 @@ use axum::Router;
 use control_api::{
     ApiOptions, Service, ServiceOptions,
     auth::{AdminKey, open_admin_key},
+    outgoing::Outgoing,
     router::MetricsWriter,
 };
 use geoip_data::{GeoHandle, reload};
@@ -144,7 +145,11 @@ impl Started {
 /// Serves the API until a signal comes.
 async fn serve(started: &Started, config: &Config) -> Result<(), Failure> {
     let stop = signals::stop_requested().map_err(|error| Failure::Start(error.into()))?;
-    let options = ApiOptions { metrics: Some(metrics_writer(&started.dns)), ..ApiOptions::default() };
+    let options = ApiOptions {
+        metrics: Some(metrics_writer(&started.dns)),
+        outgoing: config.outgoing.then(Outgoing::https),
+        ..ApiOptions::default()
+    };
     let router = control_api::router(started.service.clone(), started.geo.clone(), options);
     let guide = guide(started, config, &router).await.map_err(Failure::Start)?;
     announce(&guide).map_err(|error| Failure::Running(error.into()))?;

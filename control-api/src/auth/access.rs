@@ -145,6 +145,11 @@ impl Access {
         FULL.clone()
     }
 
+    /// May push to data feeds, and nothing else.
+    pub(crate) fn push_only() -> Self {
+        Self::of([Arc::new(Grant { rights: Right::PushToDatafeeds.bit(), ..Grant::default() })])
+    }
+
     /// May do what any of these grants allows; nothing without any.
     pub fn of(grants: impl IntoIterator<Item = Arc<Grant>>) -> Self {
         Self(grants.into_iter().collect())

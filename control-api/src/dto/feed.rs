@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::SourceId;
+use crate::source_types::options;
 
 /// A feed as it is stored. Its values and destinations are kept apart from it: they change on their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,11 @@ impl FeedDoc {
             _ => None,
         }
     }
+
+    /// Seconds without any value after which its values count as unknown.
+    pub fn expire_after_s(&self) -> Option<u32> {
+        options::expire_after_s(&self.config)
+    }
 }
 
 /// What reads a feed: one metadata table.
@@ -51,12 +57,28 @@ pub struct FeedReply {
     data: Map<String, Value>,
     destinations: Vec<Destination>,
     networks: [u32; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    expired: bool,
+}
+
+/// How a feed is.
+#[derive(Clone, Debug, Default)]
+pub struct FeedState {
+    /// The last values, as they were pushed.
+    pub data: Map<String, Value>,
+    /// When a value last came, unix time in seconds.
+    pub updated_at_s: Option<u64>,
+    /// Whether that is so long ago that the values count as unknown.
+    pub expired: bool,
 }
 
 impl FeedReply {
-    /// The feed with its last values, as they were pushed, and its destinations.
-    pub fn new(feed: FeedDoc, data: Map<String, Value>, destinations: Vec<Destination>) -> Self {
+    /// The feed with its state and its destinations.
+    pub fn new(feed: FeedDoc, state: FeedState, destinations: Vec<Destination>) -> Self {
         let FeedDoc { id, name, config, .. } = feed;
-        Self { id, name, config, data, destinations, networks: [0] }
+        let FeedState { data, updated_at_s: updated_at, expired } = state;
+        Self { id, name, config, data, destinations, networks: [0], updated_at, expired }
     }
 }

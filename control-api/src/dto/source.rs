@@ -18,6 +18,9 @@ pub struct SourceDoc {
     /// Options of the type, exactly as they were sent.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub config: Map<String, Value>,
+    /// Whether its provider still has to be heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
 }
 
 /// A data source as clients read it.
@@ -28,14 +31,15 @@ pub struct SourceReply<'a> {
     sourcetype: &'a str,
     config: &'a Map<String, Value>,
     feeds: Vec<FeedReply>,
-    /// Our own sources need no handshake with a provider: they work at once.
+    /// `pending` until a provider that makes a handshake has made it; others work at once.
     status: &'static str,
 }
 
 impl<'a> SourceReply<'a> {
     /// The source with its feeds.
     pub fn new(source: &'a SourceDoc, feeds: Vec<FeedReply>) -> Self {
-        let SourceDoc { id, name, sourcetype, config } = source;
-        Self { id: *id, name, sourcetype, config, feeds, status: "ok" }
+        let SourceDoc { id, name, sourcetype, config, pending } = source;
+        let status = if *pending { "pending" } else { "ok" };
+        Self { id: *id, name, sourcetype, config, feeds, status }
     }
 }

@@ -46,8 +46,13 @@ impl BodyPolicy {
     }
 
     async fn read(&self, request: Request) -> Result<Vec<u8>, ApiError> {
+        self.read_up_to(request, self.limits.json_body_bytes).await
+    }
+
+    /// Reads a body of at most `limit` bytes, or of what the limits allow if that is less.
+    pub(crate) async fn read_up_to(&self, request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
         let (parts, mut body) = request.into_parts();
-        let limit = self.limits.json_body_bytes;
+        let limit = limit.min(self.limits.json_body_bytes);
         let announced = announced_length(&parts.headers);
         if announced.is_some_and(|length| length > limit) {
             return Err(too_large(limit));

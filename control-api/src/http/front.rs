@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::body::BodyPolicy;
+use super::feed_urls::FeedUrls;
 use super::headers::{entity_tag, fixed_headers, tag_matches};
 use super::path::{self, PathError};
 use super::query::Params;
@@ -38,6 +39,7 @@ pub(crate) struct Front {
     limits: Arc<Limits>,
     keys: RateLimiter<String>,
     anonymous: RateLimiter<IpAddr>,
+    feed_urls: FeedUrls,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
 }
@@ -51,6 +53,7 @@ impl Front {
             routes,
             keys: RateLimiter::new(limits.rate_limit, limits.rate_period_s, buckets),
             anonymous: RateLimiter::new(limits.anonymous_rate_limit, limits.rate_period_s, buckets),
+            feed_urls: FeedUrls::new(limits.rate_period_s),
             requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
             bodies: Arc::new(Semaphore::new(limits::BODY_BUDGET_BYTES / 1024)),
             limits: Arc::new(limits),
@@ -65,7 +68,7 @@ impl Front {
             fixed_headers(response.headers_mut());
             return response;
         }
-        let (actor, rate) = self.admit(&request);
+        let (actor, rate) = self.admit(&request, path.as_deref().unwrap_or_default());
         let reading = *request.method() == Method::GET;
         let conditions = reading.then(|| conditions(request.headers()));
         let mut response = match actor {
@@ -88,7 +91,7 @@ impl Front {
     }
 
     /// Who is asking, and what the matching bucket says.
-    fn admit(&self, request: &Request) -> (Option<Actor>, RateState) {
+    fn admit(&self, request: &Request, path: &str) -> (Option<Actor>, RateState) {
         let key = request.headers().get("x-nsone-key").and_then(|value| value.to_str().ok());
         let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
         // An address that the account's lists keep out learns nothing about keys.
@@ -100,7 +103,13 @@ impl Front {
             Some(actor) => self.keys.take(&actor.id, now),
             None => {
                 let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-                self.anonymous.take(&network_of(address), now)
+                let rate = self.anonymous.take(&network_of(address), now);
+                // An address that is past its rate does not use up the rate of a source.
+                let source = if rate.allowed { self.feed_urls.take(&self.service, path, now) } else { None };
+                if let Some(source) = source {
+                    return (Some(Actor::sender()), source);
+                }
+                rate
             }
         };
         (actor, rate)

@@ -7,8 +7,9 @@
 //! Handlers see only requests that passed all of it, with the acting key in the request's extensions.
 
 pub mod body;
+pub(crate) mod feed_urls;
 pub(crate) mod front;
-pub(crate) mod headers;
+mod headers;
 pub mod links;
 pub mod path;
 pub mod query;

@@ -41,6 +41,7 @@ pub async fn metrics(State(state): State<ApiState>) -> Response<Body> {
     text.push_str("# HELP sextant_revision Number of the last change that queries can see.\n");
     text.push_str("# TYPE sextant_revision gauge\n");
     text.push_str(&format!("sextant_revision {}\n", state.service.revision()));
+    super::feed_metrics::write(&state.service, &mut text);
     if let Some(more) = &state.options.metrics {
         text.push_str(&more());
     }

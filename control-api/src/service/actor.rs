@@ -55,6 +55,12 @@ impl Actor {
         }
     }
 
+    /// Whoever pushes to a source and knows no more than its id. It may do nothing else.
+    pub(crate) fn sender() -> Self {
+        let (id, name) = ("sender".to_owned(), "data source".to_owned());
+        Self { id, name, access: Access::push_only(), ..Self::system() }
+    }
+
     /// Whether requests of this actor may come from where this one came from.
     pub fn may_come_from_there(&self) -> bool {
         let Some(networks) = &self.networks else { return true };

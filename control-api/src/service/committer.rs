@@ -261,7 +261,10 @@ impl Committer {
             self.directory.set_feed(id, feed);
         }
         for push in effects.pushes {
-            push.cell.set(push.key, push.value.as_ref(), push.at_s);
+            push.apply();
+        }
+        for (id, source) in effects.sources {
+            self.directory.set_source(id, source);
         }
         self.directory.apply(effects.account);
         if !effects.visible.is_empty() {

@@ -1,11 +1,11 @@
-//! What of the configuration is held in memory beside the snapshot: feed cells, keys and their teams.
+//! What of the configuration is held in memory beside the snapshot: feed cells, sources, keys and their teams.
 //!
 //! The committer is the only writer; it writes after the store took the change. Readers hold a lock only
 //! to copy references out. Keys and teams share one lock, so that a change of both is seen as one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use filters::{FeedCell, FeedId, IpPrefix};
@@ -13,13 +13,19 @@ use filters::{FeedCell, FeedId, IpPrefix};
 use super::account::{AccountEffect, KeyDoc, SecretDoc, TeamDoc, holds_address, prefixes_of};
 use super::actor::{Actor, ActorKind};
 use crate::auth::{Access, access::Grant, equal_hashes};
+use crate::dto::source::SourceDoc;
 use crate::ids::SourceId;
+
+/// How far behind the stored time of a feed's last value may be, in seconds.
+const HEARD_STEP_MAX_S: u32 = 60;
 
 /// A feed's live values and the source they come from.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveFeed {
     pub(crate) source: SourceId,
     pub(crate) cell: Arc<FeedCell>,
+    /// Seconds without any value after which its values count as unknown.
+    pub(crate) expire_after_s: Option<u32>,
 }
 
 /// A key and what its own permissions say.
@@ -57,10 +63,55 @@ struct Holders {
     whitelists: HashMap<String, Vec<IpPrefix>>,
 }
 
-/// Feeds by id, and who may use the API.
+impl LiveFeed {
+    /// How far behind the stored time of its last value may be, in seconds: a push that changes nothing is
+    /// written to disk that often. A tenth of the time of expiry, so that a restart makes hardly a difference.
+    pub(crate) fn heard_step_s(&self) -> u64 {
+        let step_s = self.expire_after_s.map_or(HEARD_STEP_MAX_S, |seconds| seconds / 10);
+        step_s.clamp(1, HEARD_STEP_MAX_S).into()
+    }
+
+    /// Whether its values have been there for too long at `now_s`, unix time in seconds.
+    pub(crate) fn is_silent(&self, now_s: u64) -> bool {
+        let Some(expire_after_s) = self.expire_after_s else { return false };
+        let heard_s = self.cell.updated_at_s();
+        heard_s != 0 && now_s.saturating_sub(heard_s) >= expire_after_s.into()
+    }
+}
+
+/// A source and what came to it since the start.
+#[derive(Debug)]
+pub struct LiveSource {
+    /// The source as it is stored.
+    pub document: SourceDoc,
+    /// What came.
+    pub counts: Arc<PushCounts>,
+}
+
+/// Pushes to a source by what became of them.
+#[derive(Debug, Default)]
+pub struct PushCounts {
+    /// Those that reached a feed.
+    pub delivered: AtomicU64,
+    /// Those that were fine and concerned no feed.
+    pub unmatched: AtomicU64,
+    /// Those that could not be read.
+    pub malformed: AtomicU64,
+    /// Those that were not believed: a wrong signature, token or account.
+    pub refused: AtomicU64,
+    /// Those beyond the rate of a source.
+    pub limited: AtomicU64,
+}
+
+/// Feeds and sources by id, and who may use the API.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     feeds: RwLock<HashMap<FeedId, LiveFeed>>,
+    /// How many of the feeds may expire.
+    expiring: AtomicUsize,
+    /// How often a feed has expired.
+    expirations: AtomicU64,
+    sources: RwLock<HashMap<SourceId, Arc<LiveSource>>>,
     holders: RwLock<Holders>,
 }
 
@@ -73,10 +124,61 @@ impl Directory {
     /// Adds a feed, or removes it.
     pub(crate) fn set_feed(&self, id: FeedId, feed: Option<LiveFeed>) {
         let mut feeds = self.feeds.write().unwrap_or_else(PoisonError::into_inner);
-        match feed {
+        let expires = |feed: &LiveFeed| usize::from(feed.expire_after_s.is_some());
+        self.expiring.fetch_add(feed.as_ref().map_or(0, expires), Ordering::Relaxed);
+        let old = match feed {
             Some(feed) => feeds.insert(id, feed),
             None => feeds.remove(&id),
         };
+        self.expiring.fetch_sub(old.as_ref().map_or(0, expires), Ordering::Relaxed);
+    }
+
+    /// Up to `limit` feeds that are to expire at `now_s`, unix time in seconds.
+    pub(crate) fn silent_feeds(&self, now_s: u64, limit: usize) -> Vec<FeedId> {
+        if self.expiring.load(Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
+        let silent = feeds.iter().filter(|(_, feed)| !feed.cell.is_expired() && feed.is_silent(now_s));
+        silent.map(|(id, _)| *id).take(limit).collect()
+    }
+
+    /// Counts feeds that expired.
+    pub(crate) fn count_expirations(&self, feeds: usize) {
+        self.expirations.fetch_add(feeds as u64, Ordering::Relaxed);
+    }
+
+    /// How often a feed has expired since the start.
+    pub(crate) fn expirations(&self) -> u64 {
+        self.expirations.load(Ordering::Relaxed)
+    }
+
+    /// How many feeds are expired now.
+    pub(crate) fn expired_feeds(&self) -> usize {
+        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
+        feeds.values().filter(|feed| feed.cell.is_expired()).count()
+    }
+
+    /// The source of an id.
+    pub(crate) fn source(&self, id: SourceId) -> Option<Arc<LiveSource>> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// All sources, in no particular order.
+    pub(crate) fn sources(&self) -> Vec<Arc<LiveSource>> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Adds a source, changes it (its counts go on), or removes it.
+    pub(crate) fn set_source(&self, id: SourceId, document: Option<SourceDoc>) {
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        match document {
+            Some(document) => {
+                let counts = sources.get(&id).map(|old| Arc::clone(&old.counts)).unwrap_or_default();
+                sources.insert(id, Arc::new(LiveSource { document, counts }));
+            }
+            None => drop(sources.remove(&id)),
+        }
     }
 
     fn holders(&self) -> RwLockReadGuard<'_, Holders> {

@@ -1,5 +1,6 @@
 //! Changes of sources, feeds and their values.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use filters::{FeedCell, FeedId};
@@ -11,7 +12,7 @@ use super::codec;
 use super::directory::LiveFeed;
 use super::documents::{ActivityAction, FeedValues, PushedValue};
 use super::pointers;
-use super::transaction::{Push, Transaction};
+use super::transaction::{CellChange, Push, Transaction};
 use crate::dto::feed::FeedDoc;
 use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
@@ -35,6 +36,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         self.put(Table::Sources, codec::source_key(source.id), &source)?;
+        self.effects.sources.insert(source.id, Some(source.clone()));
         let action = if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
         self.log_source(action, &source);
         Ok(())
@@ -51,6 +53,7 @@ impl Transaction<'_> {
         }
         self.layer.delete_prefix(Table::Feeds, codec::source_key(id));
         self.layer.delete(Table::Sources, codec::source_key(id));
+        self.effects.sources.insert(id, None);
         self.log_source(ActivityAction::Delete, &source);
         Ok(())
     }
@@ -81,10 +84,10 @@ impl Transaction<'_> {
             return Ok(());
         }
         self.put(Table::Feeds, codec::feed_key(feed.source, feed.id), &feed)?;
-        if old.is_none() {
-            let live = LiveFeed { source: feed.source, cell: Arc::new(FeedCell::new(feed.id)) };
-            self.effects.feeds.insert(feed.id, Some(live));
-        }
+        let cell = self.live_feed(feed.id).map(|live| live.cell);
+        let cell = cell.unwrap_or_else(|| Arc::new(FeedCell::new(feed.id)));
+        let live = LiveFeed { source: feed.source, cell, expire_after_s: feed.expire_after_s() };
+        self.effects.feeds.insert(feed.id, Some(live));
         let action = if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
         self.log_feed(action, &feed);
         Ok(())
@@ -120,28 +123,51 @@ impl Transaction<'_> {
 
     /// Gives values to a feed: the next query after the acknowledgement sees them, no zone is rebuilt.
     ///
-    /// Values that are there already cost no disk write, but count as heard.
+    /// Values that are there already count as heard, which is written to disk once in a while only
+    /// ([`LiveFeed::heard_step_s`]). What an expired feed said before stays unknown.
     ///
     /// # Errors
     /// 404 when there is no such feed.
     pub fn push_feed(&mut self, feed: FeedId, values: Vec<PushedValue>) -> Result<(), ApiError> {
         let live = self.live_feed(feed).ok_or_else(ApiError::feed_not_found)?;
-        let key = codec::feed_values_key(feed);
+        if values.is_empty() {
+            return Ok(());
+        }
+        let (key, at_s) = (codec::feed_values_key(feed), self.now_s());
         let old: FeedValues = self.get(Table::FeedValues, &key)?.unwrap_or_default();
-        let mut new = old.clone();
+        let mut new = if old.expired { FeedValues::default() } else { old.clone() };
         for PushedValue { key, value, raw } in values {
             match raw {
                 Value::Null => new.data.shift_remove(key.name()),
                 raw => new.data.insert(key.name().to_owned(), raw),
             };
-            let at_s = self.now_s();
-            self.effects.pushes.push(Push { cell: Arc::clone(&live.cell), key, value, at_s });
+            let change = CellChange::Value { key, value, at_s };
+            self.effects.pushes.push(Push { cell: Arc::clone(&live.cell), change });
         }
-        if new != old {
-            new.updated_at_s = self.now_s();
+        let is_late = at_s.saturating_sub(old.updated_at_s) >= live.heard_step_s();
+        if new != old || is_late {
+            new.updated_at_s = at_s;
             self.put(Table::FeedValues, key, &new)?;
         }
         Ok(())
+    }
+
+    /// Makes the values of feeds unknown that were silent for too long, and returns those.
+    ///
+    /// Feeds that have been heard since they were found silent stay as they are.
+    pub(super) fn expire_feeds(&mut self, silent: Vec<FeedId>) -> Result<Vec<FeedId>, ApiError> {
+        let waiting: HashSet<FeedId> = self.around.batch.pushes.iter().map(|push| push.cell.id()).collect();
+        let mut expired = Vec::new();
+        for feed in silent {
+            let live = self.live_feed(feed).filter(|live| live.is_silent(self.now_s()));
+            let Some(live) = live.filter(|_| !waiting.contains(&feed)) else { continue };
+            let key = codec::feed_values_key(feed);
+            let values: FeedValues = self.get(Table::FeedValues, &key)?.unwrap_or_default();
+            self.put(Table::FeedValues, key, &FeedValues { expired: true, ..values })?;
+            self.effects.pushes.push(Push { cell: live.cell, change: CellChange::Expire });
+            expired.push(feed);
+        }
+        Ok(expired)
     }
 
     /// The id of a source is the secret of its feed URL, so the log shows only how it begins.

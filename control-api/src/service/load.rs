@@ -16,6 +16,7 @@ use super::documents::FeedValues;
 use super::packed::PackedRecord;
 use crate::auth::KeyHasher;
 use crate::dto::feed::FeedDoc;
+use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
 
 /// Where the salt of key hashes lies (table `Meta`).
@@ -42,18 +43,25 @@ pub(super) fn key_hasher(store: &dyn Store) -> Result<KeyHasher, OpenError> {
     Ok(KeyHasher::new(salt))
 }
 
-/// Fills the directory: feeds with their last values, and who may use the API.
-pub(super) fn feeds_and_keys(store: &dyn Store, directory: &Directory) -> Result<(), OpenError> {
+/// Fills the directory: sources, feeds with their last values, and who may use the API.
+///
+/// Values that have been there for too long at `now_s` (unix time in seconds) are not used.
+pub(super) fn feeds_and_keys(store: &dyn Store, directory: &Directory, now_s: u64) -> Result<(), OpenError> {
+    for entry in store.scan(Table::Sources, b"", None) {
+        let source: SourceDoc = codec::decode(&entry?.1)?;
+        directory.set_source(source.id, Some(source));
+    }
     for entry in store.scan(Table::Feeds, b"", None) {
         let feed: FeedDoc = codec::decode(&entry?.1)?;
         let cell = Arc::new(FeedCell::new(feed.id));
-        directory.set_feed(feed.id, Some(LiveFeed { source: feed.source, cell }));
+        let expire_after_s = feed.expire_after_s();
+        directory.set_feed(feed.id, Some(LiveFeed { source: feed.source, cell, expire_after_s }));
     }
     for entry in store.scan(Table::FeedValues, b"", None) {
         let (key, value) = entry?;
         let Ok(id) = key.try_into().map(FeedId) else { continue };
         if let Some(feed) = directory.feed(id) {
-            restore(&feed.cell, &codec::decode(&value)?);
+            restore(&feed, &codec::decode(&value)?, now_s);
         }
     }
     account(store, directory)
@@ -95,7 +103,16 @@ fn secrets_of(effect: &AccountEffect) -> &[SecretDoc] {
 }
 
 /// Puts stored values into a cell.
-fn restore(cell: &FeedCell, values: &FeedValues) {
+fn restore(feed: &LiveFeed, values: &FeedValues, now_s: u64) {
+    let cell = &feed.cell;
+    cell.heard(values.updated_at_s);
+    if values.expired {
+        cell.expire();
+    }
+    // What became too old while the program did not run is marked as such by the first look for silent feeds.
+    if values.expired || feed.is_silent(now_s) {
+        return;
+    }
     for (name, raw) in &values.data {
         let parsed = MetaKey::parse(name).map(|key| (key, parse_value(key, raw)));
         match parsed {

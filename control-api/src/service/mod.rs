@@ -11,6 +11,7 @@ mod codec;
 mod committer;
 mod directory;
 pub mod documents;
+mod expiry;
 mod feeds;
 mod load;
 mod overlay;
@@ -37,6 +38,7 @@ use store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::actor::{Actor, ActorKind};
+pub use self::directory::{LiveSource, PushCounts};
 pub use self::pointers::{FeedUse, UseKind, feed_uses};
 pub use self::prepared::{ImportBuilder, PreparedRecords};
 pub use self::read::RecordEntry;
@@ -45,6 +47,7 @@ pub use self::transaction::Transaction;
 
 use self::committer::{Message, Request};
 use self::directory::Directory;
+use self::expiry::{Sweeper, SweeperThread};
 use crate::auth::KeyHasher;
 use crate::error::ApiError;
 
@@ -157,6 +160,7 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     store: Arc<dyn Store>,
     queue: mpsc::Sender<Message>,
+    sweeper: SweeperThread,
     snapshot: SnapshotCell,
     directory: Arc<Directory>,
     options: Arc<ServiceOptions>,
@@ -179,7 +183,7 @@ impl Service {
         let options = Arc::new(options);
         let hasher = load::key_hasher(store.as_ref())?;
         let directory = Arc::new(Directory::default());
-        load::feeds_and_keys(store.as_ref(), &directory)?;
+        load::feeds_and_keys(store.as_ref(), &directory, options.clock.now_us() / 1_000_000)?;
         let world = load::world(store.as_ref(), &directory)?;
         let snapshot: SnapshotCell = Arc::new(arc_swap::ArcSwap::new(Arc::clone(world.snapshot())));
         let started_s = options.clock.now_us() / 1_000_000;
@@ -198,9 +202,13 @@ impl Service {
             .name("committer".to_owned())
             .spawn(move || committer.run(messages))
             .map_err(OpenError::Thread)?;
+        let clock = options.clock.clone();
+        let sweeper = Sweeper { directory: Arc::clone(&directory), queue: queue.clone(), clock };
+        let sweeper = SweeperThread::start(sweeper)?;
         Ok(Self(Arc::new(Inner {
             store,
             queue,
+            sweeper,
             snapshot,
             directory,
             options,
@@ -318,6 +326,7 @@ impl Service {
     /// Finishes what is queued, refuses what comes later, and ends the committer. Blocks until it has ended.
     pub fn shutdown(&self) {
         self.0.ready.store(false, Ordering::Release);
+        self.0.sweeper.stop();
         let committer = self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(committer) = committer else { return };
         for mut message in self.last_accesses().into_iter().chain([Message::Stop]) {

@@ -8,10 +8,11 @@ use zones::{Name, RecordDoc, RecordType, ZoneDoc};
 
 use super::account::SecretDoc;
 use super::actor::Actor;
+use super::directory::LiveSource;
 use super::documents::{ActivityEntry, FeedValues};
 use super::{Service, codec};
 use crate::auth::KeyHasher;
-use crate::dto::feed::{Destination, FeedDoc};
+use crate::dto::feed::{Destination, FeedDoc, FeedState};
 use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
 use crate::ids::SourceId;
@@ -129,6 +130,28 @@ impl Service {
     pub fn feed_values(&self, feed: FeedId) -> Result<FeedValues, ApiError> {
         let values = self.get(Table::FeedValues, &codec::feed_values_key(feed))?;
         Ok(values.unwrap_or_default())
+    }
+
+    /// A feed's values as clients read them, when it was heard, and whether they still count.
+    pub fn feed_state(&self, feed: FeedId) -> Result<FeedState, ApiError> {
+        let values = self.feed_values(feed)?;
+        let live = self.0.directory.feed(feed).map(|live| live.cell);
+        let heard_s = live.as_ref().map_or(0, |cell| cell.updated_at_s());
+        Ok(FeedState {
+            data: values.data,
+            updated_at_s: (heard_s != 0).then_some(heard_s),
+            expired: live.is_some_and(|cell| cell.is_expired()),
+        })
+    }
+
+    /// A source with its counts, from memory.
+    pub fn live_source(&self, id: SourceId) -> Option<Arc<LiveSource>> {
+        self.0.directory.source(id)
+    }
+
+    /// All sources with their counts, in no particular order.
+    pub fn live_sources(&self) -> Vec<Arc<LiveSource>> {
+        self.0.directory.sources()
     }
 
     /// What reads a feed.

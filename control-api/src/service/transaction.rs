@@ -22,8 +22,9 @@ use super::codec;
 use super::directory::{Directory, LiveFeed};
 use super::documents::{ActivityAction, ActivityEntry};
 use super::overlay::{Layer, View};
+use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
-use crate::ids;
+use crate::ids::{self, SourceId};
 
 /// How long an entry of the activity log is kept: a year, as audits ask for.
 const ACTIVITY_KEPT_US: u64 = 365 * 24 * 3600 * 1_000_000;
@@ -35,7 +36,9 @@ pub(crate) struct Effects {
     pub(crate) visible: Vec<Visible>,
     /// Feeds that appear or disappear.
     pub(crate) feeds: BTreeMap<FeedId, Option<LiveFeed>>,
-    /// Values for feeds, in order.
+    /// Sources that appear, change or disappear.
+    pub(crate) sources: BTreeMap<SourceId, Option<SourceDoc>>,
+    /// Values for feeds, and feeds that expire, in order.
     pub(crate) pushes: Vec<Push>,
     /// Keys, teams and address lists that appear, change or disappear.
     pub(crate) account: Vec<AccountEffect>,
@@ -50,12 +53,27 @@ pub(crate) enum Visible {
     Imported(Arc<Puts>),
 }
 
-/// One value on its way to a feed's cell.
+/// What happens to a feed's cell.
 pub(crate) struct Push {
     pub(crate) cell: Arc<FeedCell>,
-    pub(crate) key: MetaKey,
-    pub(crate) value: Option<MetaValue>,
-    pub(crate) at_s: u64,
+    pub(crate) change: CellChange,
+}
+
+/// How a cell changes.
+pub(crate) enum CellChange {
+    /// A key gets a value, or loses it, at this time.
+    Value { key: MetaKey, value: Option<MetaValue>, at_s: u64 },
+    /// All values go, because none came for too long.
+    Expire,
+}
+
+impl Push {
+    pub(crate) fn apply(&self) {
+        match &self.change {
+            CellChange::Value { key, value, at_s } => self.cell.set(*key, value.as_ref(), *at_s),
+            CellChange::Expire => self.cell.expire(),
+        }
+    }
 }
 
 impl Effects {
@@ -68,6 +86,7 @@ impl Effects {
     pub(crate) fn absorb(&mut self, later: Effects) {
         self.visible.extend(later.visible);
         self.feeds.extend(later.feeds);
+        self.sources.extend(later.sources);
         self.pushes.extend(later.pushes);
         self.account.extend(later.account);
     }

@@ -18,6 +18,7 @@ use crate::ids;
 use crate::limits::FEEDS_PER_SOURCE;
 use crate::service::{Actor, Committed, Service, Transaction};
 use crate::source_types::SourceType;
+use crate::source_types::push::values_of;
 
 /// `GET /v1/data/feeds/:sourceid`.
 #[utoipa::path(
@@ -73,6 +74,7 @@ pub async fn create(
         let id = FeedId(ids::new_object_id(transaction.now_s()));
         let feed = FeedDoc { id, source, name, config };
         transaction.put_feed(feed.clone())?;
+        push_initial_values(transaction, kind, &feed)?;
         Ok(feed)
     };
     let Committed { value: feed, revision } = service.commit(&actor, change).await?;
@@ -129,13 +131,25 @@ pub async fn remove(
 
 /// A feed with its last values and destinations.
 pub(super) fn reply(service: &Service, feed: FeedDoc) -> Result<FeedReply, ApiError> {
-    let data = service.feed_values(feed.id)?.data;
+    let state = service.feed_state(feed.id)?;
     let destinations = service.feed_destinations(feed.id)?;
-    Ok(FeedReply::new(feed, data, destinations))
+    Ok(FeedReply::new(feed, state, destinations))
 }
 
 fn feed_id(text: &str) -> Result<FeedId, ApiError> {
     FeedId::parse(text).ok_or_else(ApiError::feed_not_found)
+}
+
+/// Gives a feed that was never heard what its configuration says it begins with.
+fn push_initial_values(
+    transaction: &mut Transaction<'_>,
+    kind: &SourceType,
+    feed: &FeedDoc,
+) -> Result<(), ApiError> {
+    match kind.initial_values(&feed.config) {
+        Some(values) => transaction.push_feed(feed.id, values_of(&values, &feed.name)?),
+        None => Ok(()),
+    }
 }
 
 fn kind_of(transaction: &Transaction<'_>, source: ids::SourceId) -> Result<&'static SourceType, ApiError> {

@@ -27,7 +27,6 @@ pub(crate) use self::trial::Changed;
 use self::trial::{Shares, Trial};
 use super::explain::lookup::find;
 use super::explain::{Segments, Subject, parse_address};
-use super::push::values_of;
 use super::records;
 use super::zones::Reply;
 use crate::ApiState;
@@ -38,6 +37,7 @@ use crate::http::{JsonObject, json};
 use crate::limits::{SIMULATED_ANSWERS, SIMULATED_CLIENTS, SIMULATED_DRAWS};
 use crate::service::documents::PushedValue;
 use crate::service::{Actor, RecordPath, Service};
+use crate::source_types::push::values_of;
 
 /// Runs for each client of a record that draws, when the request names no number: with the samples of the
 /// smallest country, its shares have a standard error of 2.2 % at most.

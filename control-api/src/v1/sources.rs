@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::Response;
 use serde_json::{Map, Value};
 
+use super::push::no_requests;
 use super::zones::with_revision;
 use crate::dto::feed::FeedReply;
 use crate::dto::fields;
@@ -14,8 +15,9 @@ use crate::error::ApiError;
 use crate::http::{self, JsonObject};
 use crate::ids::SourceId;
 use crate::limits::NAME_BYTES;
+use crate::router::ApiState;
 use crate::service::{Actor, Committed, Service, Transaction};
-use crate::source_types::SourceType;
+use crate::source_types::{Access, SourceType};
 
 /// `GET /v1/data/sources`: all sources, each with its feeds.
 #[utoipa::path(
@@ -50,7 +52,7 @@ pub async fn view(
     responses((status = 200, description = "The new source", body = ref("#/components/schemas/Source"))),
 )]
 pub async fn create(
-    State(service): State<Service>,
+    State(ApiState { service, options, .. }): State<ApiState>,
     Extension(actor): Extension<Actor>,
     JsonObject(body): JsonObject,
 ) -> Result<Response<Body>, ApiError> {
@@ -58,7 +60,12 @@ pub async fn create(
     let kind = SourceType::find(fields::required_string(&body, "sourcetype")?)?;
     let config = config_of(&body)?.unwrap_or_default();
     kind.check_config(&config)?;
-    let source = SourceDoc { id: SourceId::random(), name, sourcetype: kind.name.to_owned(), config };
+    let pending = kind.access == Access::Sns;
+    if pending && options.outgoing.is_none() {
+        return Err(no_requests());
+    }
+    let source =
+        SourceDoc { id: SourceId::random(), name, sourcetype: kind.name.to_owned(), config, pending };
     let stored = source.clone();
     let committed = service.commit(&actor, move |transaction| transaction.put_source(stored)).await?;
     Ok(with_revision(shown(&service, &source)?, committed.revision))
@@ -180,7 +187,8 @@ mod tests {
             (json!({"name": "", "sourcetype": "nsone_v1"}), "name"),
             (json!({"name": "x".repeat(300), "sourcetype": "nsone_v1"}), "name"),
             (json!({"name": "x"}), "sourcetype"),
-            (json!({"name": "x", "sourcetype": "pingdom"}), "later version"),
+            (json!({"name": "x", "sourcetype": "a10"}), "not published"),
+            (json!({"name": "x", "sourcetype": "webhook"}), "config.label"),
             (json!({"name": "x", "sourcetype": "what"}), "not a known source type"),
             (json!({"name": "x", "sourcetype": "nsone_v1", "config": []}), "config"),
         ] {

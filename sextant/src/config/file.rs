@@ -96,6 +96,7 @@ mod tests {
             geoip_asn,
             nameservers,
             hostmaster,
+            outgoing,
             cookies,
             cookie_secret,
             cookie_secret_other,
@@ -115,7 +116,7 @@ mod tests {
         assert!(cores.is_some() && udp_receive_buffer.is_some());
         assert!(admin_key.is_some() && workers.is_some() && geoip_city.is_some() && geoip_asn.is_some());
         assert_eq!(nameservers, Some(default.nameservers));
-        assert_eq!(hostmaster, Some(default.hostmaster));
+        assert_eq!((hostmaster, outgoing), (Some(default.hostmaster), Some(default.outgoing)));
         assert_eq!((cookies, any), (Some(default.replies.cookies), Some(default.replies.any)));
         assert!(cookie_secret.is_some() && cookie_secret_other.is_some() && nsid.is_some());
         assert!(version_bind.is_some() && id_server.is_some());

@@ -67,6 +67,11 @@ pub struct Settings {
     #[arg(long = "nameserver", env = "SEXTANT_NAMESERVERS", value_name = "NAME", value_delimiter = ',')]
     pub nameservers: Option<Vec<String>>,
 
+    /// Whether certificates and confirmations of Amazon SNS may be fetched, for data sources of type cloudwatch
+    /// (default: true)
+    #[arg(long, env = "SEXTANT_OUTGOING", value_name = "BOOL")]
+    pub outgoing: Option<bool>,
+
     /// Mailbox that new zones show in their SOA (default: hostmaster@sextant.internal)
     #[arg(long, env = "SEXTANT_HOSTMASTER", value_name = "MAILBOX")]
     pub hostmaster: Option<String>,
@@ -143,6 +148,7 @@ impl Settings {
             geoip_asn: self.geoip_asn.or(below.geoip_asn),
             nameservers: self.nameservers.or(below.nameservers),
             hostmaster: self.hostmaster.or(below.hostmaster),
+            outgoing: self.outgoing.or(below.outgoing),
             cookies: self.cookies.or(below.cookies),
             cookie_secret: self.cookie_secret.or(below.cookie_secret),
             cookie_secret_other: self.cookie_secret_other.or(below.cookie_secret_other),
@@ -193,6 +199,8 @@ pub struct Config {
     pub nameservers: Vec<String>,
     /// SOA mailbox of new zones.
     pub hostmaster: String,
+    /// Whether requests to Amazon SNS may be sent.
+    pub outgoing: bool,
     /// What replies say beside the data of zones.
     pub replies: Replies,
     /// Whether only addresses of the account's whitelists may use the control API.
@@ -225,6 +233,7 @@ impl Default for Config {
             geoip_asn: None,
             nameservers: vec!["ns1.sextant.internal".into(), "ns2.sextant.internal".into()],
             hostmaster: "hostmaster@sextant.internal".into(),
+            outgoing: true,
             replies: Replies::default(),
             log: "info".into(),
             enforce_whitelist: false,
@@ -264,6 +273,7 @@ impl Config {
                 .filter(|names| !names.is_empty())
                 .unwrap_or(default.nameservers),
             hostmaster: settings.hostmaster.unwrap_or(default.hostmaster),
+            outgoing: settings.outgoing.unwrap_or(default.outgoing),
             replies: Replies {
                 cookies: settings.cookies.unwrap_or_default(),
                 cookie_secret: settings.cookie_secret,

@@ -34,6 +34,7 @@ fn fixture() -> Fixture {
                 name: "source".to_owned(),
                 sourcetype: "nsone_v1".to_owned(),
                 config: Map::new(),
+                pending: false,
             })?;
             transaction.put_feed(feed(FEED))?;
             transaction.put_feed(feed(OTHER_FEED))

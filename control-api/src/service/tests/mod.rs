@@ -1,6 +1,7 @@
 //! What the service promises, seen through its documents and through the snapshot that queries read.
 
 mod commits;
+mod expiry;
 mod feeds;
 mod records;
 mod restart;
@@ -69,7 +70,11 @@ impl Fixture {
     }
 
     fn over(store: Arc<dyn Store>) -> Self {
-        let now_s = Arc::new(AtomicU64::new(START_S));
+        Self::over_at(store, START_S)
+    }
+
+    fn over_at(store: Arc<dyn Store>, now_s: u64) -> Self {
+        let now_s = Arc::new(AtomicU64::new(now_s));
         let options = ServiceOptions {
             nameservers: vec!["ns1.test".to_owned(), "ns2.test".to_owned()],
             hostmaster: "hostmaster@test".to_owned(),
@@ -84,6 +89,12 @@ impl Fixture {
     fn reopen(self) -> Self {
         self.service.shutdown();
         Self::over(Arc::clone(&self.store))
+    }
+
+    /// As [`Self::reopen`], at another time.
+    fn reopen_at(self, now_s: u64) -> Self {
+        self.service.shutdown();
+        Self::over_at(Arc::clone(&self.store), now_s)
     }
 
     fn create_zone(&self, zone: &str, mut body: Value) -> Result<ZoneDoc, ApiError> {
