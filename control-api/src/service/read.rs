@@ -157,7 +157,10 @@ impl Service {
     /// What reads a feed.
     pub fn feed_destinations(&self, feed: FeedId) -> Result<Vec<Destination>, ApiError> {
         let lists: Vec<Vec<Destination>> = self.documents(Table::FeedUses, &codec::uses_of_feed(feed))?;
-        Ok(lists.into_iter().flatten().collect())
+        let mut destinations: Vec<Destination> = lists.into_iter().flatten().collect();
+        // A table that reads the feed for several keys is one destination; its uses are neighbors.
+        destinations.dedup();
+        Ok(destinations)
     }
 
     /// The activity log, newest first. Read as it is asked for.

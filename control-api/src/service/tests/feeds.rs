@@ -88,6 +88,18 @@ fn a_record_shows_the_sources_of_its_feeds_and_the_feeds_show_the_record() {
 }
 
 #[test]
+fn a_table_that_reads_a_feed_for_several_keys_is_one_destination() {
+    let fixture = fixture();
+    let pointer = json!({"feed": FEED});
+    let tables = json!({"up": pointer, "weight": pointer, "priority": 1, "cost": pointer});
+    let body = json!({"answers": [{"answer": ["192.0.2.1"], "meta": tables}], "meta": tables});
+    fixture.create(www(), body).unwrap();
+    let destinations = fixture.service.feed_destinations(FEED).unwrap();
+    let kinds: Vec<&str> = destinations.iter().map(|destination| destination.desttype.as_str()).collect();
+    assert_eq!(kinds, ["answer", "record"]);
+}
+
+#[test]
 fn destinations_follow_the_record() {
     let fixture = fixture();
     create_steered(&fixture);
