@@ -11,10 +11,8 @@ use super::actor::ActorKind;
 pub struct FeedValues {
     /// Each key with the value as it was pushed.
     pub data: Map<String, Value>,
-    /// When a value last came, unix time in seconds, at most [`LiveFeed::heard_step_s`] behind; 0 when none ever
-    /// came.
-    ///
-    /// [`LiveFeed::heard_step_s`]: super::directory::LiveFeed::heard_step_s
+    /// When a value last came, unix time in seconds; 0 when none ever came. It may be up to a minute behind, or a
+    /// tenth of the time after which the feed expires.
     pub updated_at_s: u64,
     /// Whether none came for longer than the feed allows, so that queries count its values as unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -124,7 +124,7 @@ impl Transaction<'_> {
     /// Gives values to a feed: the next query after the acknowledgement sees them, no zone is rebuilt.
     ///
     /// Values that are there already count as heard, which is written to disk once in a while only
-    /// ([`LiveFeed::heard_step_s`]). What an expired feed said before stays unknown.
+    /// (`LiveFeed::heard_step_s`). What an expired feed said before stays unknown.
     ///
     /// # Errors
     /// 404 when there is no such feed.

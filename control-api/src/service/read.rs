@@ -1,6 +1,7 @@
 //! Reads of what is stored. None of them waits for the committer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use filters::FeedId;
 use store::Table;

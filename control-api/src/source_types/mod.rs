@@ -1,6 +1,6 @@
 //! The kinds of data source: what each needs to be told, and how what it sends is read.
 //!
-//! One table ([`catalog`]) drives the catalog of the API, the checks of sources and feeds, and the feed URL.
+//! One table (`catalog`) drives the catalog of the API, the checks of sources and feeds, and the feed URL.
 //! Reading a push is a pure function ([`read_push`]): type, configuration and what was sent give a [`Push`].
 
 mod alerts;
