@@ -164,12 +164,38 @@ def imported_zone(api, zone_name):
     assert not resolve(zone_name, "SOA")
 
 
+def account(api, transport, zone):
+    teams, users, keys = api.team(), api.user(), api.apikey()
+    team = teams.create(f"readers-{transport}", permissions={"dns": {"view_zones": True}})["id"]
+    assert team in [entry["id"] for entry in teams.list()]
+    assert teams.update(team, name=f"viewers-{transport}")["name"] == f"viewers-{transport}"
+    person = f"jane-{transport}"
+    assert users.create("Jane", person, f"{person}@example.test", teams=[team])["username"] == person
+    assert users.update(person, name="Jane Doe")["name"] == "Jane Doe"
+    assert person in [entry["username"] for entry in users.list()]
+
+    made = keys.create(f"ci-{transport}", permissions={"dns": {"manage_zones": False, "view_zones": True}})
+    assert "key" not in keys.retrieve(made["id"]), "a key is shown once"
+    raises(ResourceException, "exists", keys.create, f"ci-{transport}")
+    limited = client(transport, key=made["key"])
+    assert limited.loadZone(zone.zone).zone == zone.zone
+    raises(ResourceException, "", limited.loadZone(zone.zone).update, ttl=5)
+    renamed = keys.update(made["id"], name=f"renamed-{transport}", permissions=made["permissions"])
+    assert renamed["name"] == f"renamed-{transport}" and made["id"] in [entry["id"] for entry in keys.list()]
+    keys.delete(made["id"])
+    raises(AuthException, "", limited.loadZone, zone.zone)
+    users.delete(person)
+    teams.delete(team)
+    raises(ResourceException, " not found", teams.retrieve, team)
+
+
 def main(transport):
     api = client(transport)
     zone = zones_and_records(api, f"{transport}.test")
     steering(zone)
     feeds(api, zone)
     linked_zone(api, zone)
+    account(api, transport, zone)
     if transport != "basic":  # which sends no files
         imported_zone(api, f"imported-{transport}.test")
     zone.delete()
