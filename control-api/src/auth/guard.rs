@@ -98,7 +98,7 @@ pub const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/account/apikeys/{keyid}", Needs::Right(ManageApikeys)),
     ("POST", "/v1/account/apikeys/{keyid}", Needs::Right(ManageApikeys)),
     ("DELETE", "/v1/account/apikeys/{keyid}", Needs::Right(ManageApikeys)),
-    // Everyone may look at, renew and give up his own secret; the handlers look at whose it is.
+    // Everyone may look at, renew and delete secrets of his own key; the handlers look at whose they are.
     ("GET", "/apikeys/v1/secrets/{secretid}", Key),
     ("PUT", "/apikeys/v1/secrets/{secretid}", Needs::Right(ManageApikeys)),
     ("DELETE", "/apikeys/v1/secrets/{secretid}", Key),

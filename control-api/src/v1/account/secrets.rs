@@ -1,8 +1,9 @@
 //! `/apikeys/v1/secrets`: exchanging the secret of a key without a gap.
 //!
 //! A key may have two active secrets, so that the new one can be handed round while the old one still works.
-//! `self` is the secret that the request is made with: everyone may look at it, renew it and give it up. Other
-//! secrets, and changes of when a secret ends, need the right to manage keys.
+//! `self` is the secret that the request is made with. Everyone may look at the secrets of his own key, renew them
+//! and delete those he does not use; keys of others, and changes of when a secret ends, need the right to manage
+//! keys. No request ends the secret that it is made with.
 
 use axum::extract::{Extension, Path, State};
 use serde_json::{Map, Value};
@@ -25,24 +26,31 @@ const ACTIVE_SECRETS: usize = 2;
 /// Secrets of a key in all: beyond it, ended ones are forgotten.
 const SECRETS_KEPT: usize = 8;
 
-/// The secret that a path names, or 403 for one that is not the actor's own and that it may not manage.
-fn secret_id(actor: &Actor, segment: &str) -> Result<String, ApiError> {
-    if segment == "self" || segment == actor.secret {
-        return Ok(actor.secret.clone());
-    }
-    need_to_manage(actor).map(|()| segment.to_owned())
+/// The id of the secret that a path names.
+fn secret_id(actor: &Actor, segment: String) -> String {
+    if segment == "self" { actor.secret.clone() } else { segment }
 }
 
-fn need_to_manage(actor: &Actor) -> Result<(), ApiError> {
-    if actor.may(Right::ManageApikeys) {
-        return Ok(());
+/// The key found for a secret. Who may not manage keys gets 403 for all but his own, whether there is one or not.
+fn permitted(actor: &Actor, key: Result<KeyDoc, ApiError>) -> Result<KeyDoc, ApiError> {
+    if actor.may(Right::ManageApikeys) || key.as_ref().is_ok_and(|key| key.id == actor.id) {
+        return key;
     }
     Err(ApiError::forbidden(format!("permission denied: {} is needed", Right::ManageApikeys)))
 }
 
+fn not_found() -> ApiError {
+    ApiError::not_found("secret not found")
+}
+
+/// 400 for a request that would end the secret it is made with.
+fn in_use() -> ApiError {
+    ApiError::bad_request("a request cannot end the secret it is made with; use another secret of the key")
+}
+
 fn secret_of<'k>(key: &'k mut KeyDoc, id: &str) -> Result<&'k mut SecretDoc, ApiError> {
     let found = key.secrets.iter_mut().find(|secret| secret.id == id);
-    found.ok_or_else(|| ApiError::not_found("secret not found"))
+    found.ok_or_else(not_found)
 }
 
 /// `GET /apikeys/v1/secrets/:secretid`.
@@ -55,10 +63,11 @@ pub async fn view(
     Extension(actor): Extension<Actor>,
     Path(segment): Path<String>,
 ) -> Reply {
-    let id = secret_id(&actor, &segment)?;
-    let keys = service.keys()?;
-    let found = keys.iter().flat_map(|key| &key.secrets).find(|secret| secret.id == id);
-    let secret = found.ok_or_else(|| ApiError::not_found("secret not found"))?;
+    let id = secret_id(&actor, segment);
+    let has_it = |key: &KeyDoc| key.secrets.iter().any(|secret| secret.id == id);
+    let key = service.keys()?.into_iter().find(has_it).ok_or_else(not_found);
+    let mut key = permitted(&actor, key)?;
+    let secret = secret_of(&mut key, &id)?;
     Ok(json(&secret_object(secret, None, service.last_access_s(secret))))
 }
 
@@ -95,8 +104,7 @@ pub async fn update(
     Path(segment): Path<String>,
     JsonObject(body): JsonObject,
 ) -> Reply {
-    need_to_manage(&actor)?;
-    let id = secret_id(&actor, &segment)?;
+    let id = secret_id(&actor, segment);
     let (enabled, ends) = (fields::boolean_or_null(&body, "enabled")?, expires_at(&body)?);
     let change = move |transaction: &mut Transaction<'_>| {
         let mut key = transaction.key_of_secret(&id)?;
@@ -107,6 +115,8 @@ pub async fn update(
         let changed = secret.clone();
         if changed.is_active(now_s) {
             check_active(&key, now_s, ACTIVE_SECRETS)?;
+        } else if id == transaction.actor().secret {
+            return Err(in_use());
         }
         transaction.put_key(key)?;
         Ok(changed)
@@ -138,10 +148,10 @@ pub async fn renew(
     Extension(actor): Extension<Actor>,
     Path(segment): Path<String>,
 ) -> Reply {
-    let id = secret_id(&actor, &segment)?;
+    let id = secret_id(&actor, segment);
     let maker = service.clone();
     let change = move |transaction: &mut Transaction<'_>| {
-        let mut key = transaction.key_of_secret(&id)?;
+        let mut key = permitted(transaction.actor(), transaction.key_of_secret(&id))?;
         let now_s = transaction.now_s();
         check_active(&key, now_s, ACTIVE_SECRETS - 1)?;
         if key.secrets.len() >= SECRETS_KEPT {
@@ -167,9 +177,12 @@ pub async fn remove(
     Extension(actor): Extension<Actor>,
     Path(segment): Path<String>,
 ) -> Reply {
-    let id = secret_id(&actor, &segment)?;
+    let id = secret_id(&actor, segment);
     let change = move |transaction: &mut Transaction<'_>| {
-        let mut key = transaction.key_of_secret(&id)?;
+        let mut key = permitted(transaction.actor(), transaction.key_of_secret(&id))?;
+        if id == transaction.actor().secret {
+            return Err(in_use());
+        }
         if key.secrets.len() == 1 {
             return Err(ApiError::bad_request("a key keeps its last secret; delete the key instead"));
         }

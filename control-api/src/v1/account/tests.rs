@@ -138,7 +138,8 @@ async fn the_last_key_with_every_permission_cannot_be_lost() {
     refused(&api.call("POST", &own, less.clone()).await, 400, part);
     let secret = text(&api.get("/apikeys/v1/secrets/self").await.json(), "secret_id").to_owned();
     let path = format!("/apikeys/v1/secrets/{secret}");
-    refused(&api.call("PUT", &path, json!({"enabled": false})).await, 400, part);
+    refused(&api.call("PUT", &path, json!({"enabled": false})).await, 400, "made with");
+    refused(&api.call("DELETE", &path, Value::Null).await, 400, "made with");
     refused(&api.call("PUT", &path, json!({"expires_at": "2999-01-01"})).await, 400, part);
     // In a team, what counts are the permissions of the team.
     let team = api.done("PUT", TEAMS, json!({"name": "all"})).await;
@@ -173,7 +174,12 @@ async fn a_secret_is_exchanged_while_both_work_and_ends_in_its_time() {
         "already has 2 active",
     );
     let path = |id: &str| format!("/apikeys/v1/secrets/{id}");
-    refused(&api.call_with(second, "GET", &path(first_id), Value::Null).await, 403, "manage_apikeys");
+    assert_eq!(status(&api, second, &path(first_id)).await, 200);
+    let others = text(&api.get(own).await.json(), "secret_id").to_owned();
+    for id in [&others, "nowhere"] {
+        refused(&api.call_with(second, "GET", &path(id), Value::Null).await, 403, "manage_apikeys");
+        refused(&api.call_with(second, "DELETE", &path(id), Value::Null).await, 403, "manage_apikeys");
+    }
     refused(&api.call_with(second, "PUT", own, json!({"expires_at": null})).await, 403, "manage_apikeys");
     let ends = api.done("PUT", &path(second_id), json!({"expires_at": 1_780_272_100})).await;
     assert_eq!(ends["expires_at"], "2026-06-01T00:01:40Z");
