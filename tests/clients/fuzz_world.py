@@ -68,3 +68,7 @@ for name in known:
     print(f'{name} = "{gone.get(name, "gone")}"')
 # Other methods than GET are 501 here: they come with a later version.
 print('[[operations]]\ninclude-path = "/v1/monitoring/jobs"\nenabled = false')
+# Adding and removing payment methods is refused with a reason, without being part of the contract.
+print('[[operations]]\ninclude-path = "/v1/account/paymentmethods"')
+for check in ("unsupported_method", "allow_header_conformance"):
+    print(f"[operations.checks.{check}]\nenabled = false")
