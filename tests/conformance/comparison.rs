@@ -29,12 +29,9 @@ const KEPT: usize = 40;
 pub struct Tally {
     over_udp: usize,
     over_tcp: usize,
-    /// All three say the same.
-    all_equal: usize,
-    /// NSD and Knot differ, and Sextant is with one of them.
-    as_nsd: usize,
-    as_knot: usize,
-    /// What differs is listed, by the rules that explain it.
+    /// With which of the others Sextant agrees, where with any.
+    agreeing: BTreeMap<String, usize>,
+    /// What differs from all is listed, by the rules that explain it.
     listed: BTreeMap<String, usize>,
     unexplained_count: usize,
     pub unexplained: Vec<String>,
@@ -42,15 +39,17 @@ pub struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { over_udp, over_tcp, all_equal, as_nsd, as_knot, .. } = self;
+        let Self { over_udp, over_tcp, unexplained_count, .. } = self;
+        let agreeing: usize = self.agreeing.values().sum();
+        let listed: usize = self.listed.values().sum();
         write!(
             out,
-            "{over_udp} questions over UDP and {over_tcp} over TCP: all equal {all_equal}, as NSD {as_nsd}, \
-             as Knot {as_knot}, listed {}, unexplained {}",
-            self.listed.values().sum::<usize>(),
-            self.unexplained_count
+            "{over_udp} questions over UDP and {over_tcp} over TCP: as one at least {agreeing}, listed {listed}, \
+             unexplained {unexplained_count}"
         )?;
-        self.listed.iter().try_for_each(|(rules, count)| write!(out, "\n  {count} {rules}"))
+        let (agreeing, listed) = (self.agreeing.iter(), self.listed.iter());
+        agreeing.clone().try_for_each(|(names, count)| write!(out, "\n  {count} as {names}"))?;
+        listed.clone().try_for_each(|(rules, count)| write!(out, "\n  {count} {rules}"))
     }
 }
 
@@ -60,28 +59,38 @@ impl Tally {
         format!("{} unexplained differences:\n{}", self.unexplained_count, self.unexplained.join("\n"))
     }
 
-    fn judge(&mut self, served: &Served<'_>, question: &Question, transport: &str, replies: [Reply; 3]) {
-        let [nsd, knot, sextant] = replies;
-        match (sextant == nsd, sextant == knot) {
-            (true, true) => self.all_equal += 1,
-            (true, false) => self.as_nsd += 1,
-            (false, true) => self.as_knot += 1,
-            (false, false) => {
-                let explained = [&nsd, &knot]
-                    .into_iter()
-                    .find_map(|theirs| differences::explain(served, question, theirs, &sextant));
-                if let Some(rules) = explained {
-                    *self.listed.entry(rules.join(" + ")).or_default() += 1;
-                    return;
-                }
-                self.unexplained_count += 1;
-                if self.unexplained.len() < KEPT {
-                    let (name, rtype) = (text_of(&question.name), question.rtype);
-                    self.unexplained.push(format!(
-                        "{name} {rtype} over {transport}\n  NSD     {nsd}\n  Knot    {knot}\n  Sextant {sextant}"
-                    ));
-                }
-            }
+    fn judge(
+        &mut self,
+        peers: &Peers,
+        served: &Served<'_>,
+        question: &Question,
+        transport: &str,
+        replies: &[Reply],
+    ) {
+        let (sextant, others) = replies.split_last().expect("Sextant is one of them");
+        let counting =
+            peers.servers.iter().zip(others).filter(|(server, _)| !server.altered.contains(&question.zone));
+        let agreeing = counting.clone().filter(|(_, reply)| *reply == sextant);
+        let names: Vec<&str> = agreeing.map(|(server, _)| server.name).collect();
+        if !names.is_empty() {
+            *self.agreeing.entry(names.join(", ")).or_default() += 1;
+            return;
+        }
+        let mut theirs = counting.map(|(_, reply)| reply);
+        let explained = theirs.find_map(|theirs| differences::explain(served, question, theirs, sextant));
+        if let Some(rules) = explained {
+            *self.listed.entry(rules.join(" + ")).or_default() += 1;
+            return;
+        }
+        self.unexplained_count += 1;
+        if self.unexplained.len() < KEPT {
+            let (name, rtype) = (text_of(&question.name), question.rtype);
+            let said = peers
+                .servers
+                .iter()
+                .zip(replies)
+                .map(|(server, reply)| format!("\n  {:7} {reply}", server.name));
+            self.unexplained.push(format!("{name} {rtype} over {transport}{}", said.collect::<String>()));
         }
     }
 }
@@ -89,53 +98,49 @@ impl Tally {
 /// Asks every question over UDP, and over TCP where a reply was cut or the question says so.
 pub fn compare(peers: &Peers, zones: &[ZoneText], questions: &[Question], tally: &mut Tally) -> Result<()> {
     let served = Served::new(zones);
-    let servers = [peers.nsd, peers.knot, peers.sextant];
-    let sockets = servers.map(|server| -> Result<UdpSocket> {
+    let sockets = peers.servers.iter().map(|server| -> Result<UdpSocket> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.connect(server)?;
+        socket.connect(server.address)?;
         socket.set_read_timeout(Some(RETRY_AFTER))?;
         Ok(socket)
     });
-    let [nsd, knot, sextant] = sockets;
-    let sockets = [nsd?, knot?, sextant?];
+    let sockets = sockets.collect::<Result<Vec<_>>>()?;
     for batch in questions.chunks(BATCH) {
         let all: Vec<&Question> = batch.iter().collect();
-        let replies = ask_each(&sockets, |socket| over_udp(socket, &all))?;
+        let replies = ask_each(peers, |index| over_udp(&sockets[index], &all))?;
         let mut again = Vec::new();
         for (question, replies) in all.iter().zip(replies) {
             if question.over_tcp || replies.iter().any(|reply| reply.flags & TC != 0) {
                 again.push(*question);
             }
             tally.over_udp += 1;
-            tally.judge(&served, question, "UDP", replies);
+            tally.judge(peers, &served, question, "UDP", &replies);
         }
         if again.is_empty() {
             continue;
         }
-        let replies = ask_each(&servers, |server| over_tcp(*server, &again))?;
+        let servers = &peers.servers;
+        let replies = ask_each(peers, |index| over_tcp(servers[index].address, &again))?;
         for (question, replies) in again.iter().zip(replies) {
             tally.over_tcp += 1;
-            tally.judge(&served, question, "TCP", replies);
+            tally.judge(peers, &served, question, "TCP", &replies);
         }
     }
     Ok(())
 }
 
 /// Asks each server in its own thread; gives for each question what each server said.
-fn ask_each<S: Sync>(
-    servers: &[S; 3],
-    ask: impl Fn(&S) -> Result<Vec<Reply>> + Sync,
-) -> Result<Vec<[Reply; 3]>> {
-    let [nsd, knot, sextant] = servers;
-    let name = |result: Result<Vec<Reply>>, name: &'static str| result.context(name);
-    let mut columns = std::thread::scope(|scope| -> Result<_> {
-        let (nsd, knot) = (scope.spawn(|| ask(nsd)), scope.spawn(|| ask(knot)));
-        let sextant = name(ask(sextant), "Sextant")?;
-        let nsd = name(nsd.join().expect("the thread does not panic"), "NSD")?;
-        let knot = name(knot.join().expect("the thread does not panic"), "Knot")?;
-        Ok(nsd.into_iter().zip(knot).zip(sextant))
+fn ask_each(peers: &Peers, ask: impl Fn(usize) -> Result<Vec<Reply>> + Sync) -> Result<Vec<Vec<Reply>>> {
+    let columns = std::thread::scope(|scope| {
+        let ask = &ask;
+        let threads: Vec<_> = (0..peers.servers.len()).map(|index| scope.spawn(move || ask(index))).collect();
+        let columns = threads.into_iter().zip(&peers.servers);
+        columns
+            .map(|(thread, server)| thread.join().expect("the thread does not panic").context(server.name))
+            .collect::<Result<Vec<_>>>()
     })?;
-    Ok(columns.by_ref().map(|((nsd, knot), sextant)| [nsd, knot, sextant]).collect())
+    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+    Ok(std::iter::from_fn(|| columns.iter_mut().map(Iterator::next).collect()).collect())
 }
 
 fn over_udp(socket: &UdpSocket, questions: &[&Question]) -> Result<Vec<Reply>> {

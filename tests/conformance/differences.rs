@@ -55,7 +55,7 @@ fn wire(name: &str) -> NameOctets {
 }
 
 /// A name and all above it, up to the root.
-fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(name), |rest| {
         let (&length, behind) = rest.split_first()?;
         if length == 0 { None } else { behind.get(usize::from(length)..) }
@@ -206,7 +206,11 @@ fn long_chains(_: &Served<'_>, _: &Question, theirs: &mut Reply, ours: &mut Repl
 }
 
 /// Takes away the RRsets that one side has and the other has not, if they are such; whether there were any.
-fn take_one_sided(theirs: &mut Section, ours: &mut Section, is_such: impl Fn(&[u8], u16) -> bool) -> bool {
+pub fn take_one_sided(
+    theirs: &mut Section,
+    ours: &mut Section,
+    is_such: impl Fn(&[u8], u16) -> bool,
+) -> bool {
     let is_one_sided =
         |key: &(NameOctets, u16), other: &Section| !other.contains_key(key) && is_such(&key.0, key.1);
     let (their_keys, our_keys) = (theirs.clone(), ours.clone());

@@ -14,10 +14,12 @@ pub const AFSDB: u16 = 18;
 pub const AAAA: u16 = 28;
 pub const KX: u16 = 36;
 const OPT: u16 = 41;
+pub const DS: u16 = 43;
 pub const ANY: u16 = 255;
 
 pub const AA: u16 = 0x400;
 pub const TC: u16 = 0x200;
+pub const AD: u16 = 0x20;
 pub const CD: u16 = 0x10;
 
 /// The flags that are compared: AA, TC, RD, RA, AD and CD.
@@ -100,6 +102,49 @@ impl Reply {
         ensure!(at == octets.len(), "octets behind the last record");
         Ok(reply)
     }
+}
+
+/// The OPT record of a reply.
+pub struct Edns {
+    pub extended_code: u8,
+    pub version: u8,
+    pub flags: u16,
+    pub options: Vec<(u16, Vec<u8>)>,
+}
+
+/// Finds the OPT record of a reply, whatever its question.
+pub fn read_opt(octets: &[u8]) -> Result<Option<Edns>> {
+    let word = |at: usize| -> Result<u16> {
+        let two = octets.get(at..at + 2).context("the message ends early")?;
+        Ok(u16::from_be_bytes([two[0], two[1]]))
+    };
+    // A reply to a header that was cut short has no more than that.
+    let Ok(questions) = word(4) else { return Ok(None) };
+    let mut at = 12;
+    for _ in 0..questions {
+        at = read_name(octets, at)?.1 + 4;
+    }
+    let mut found = None;
+    for _ in 0..u32::from(word(6)?) + u32::from(word(8)?) + u32::from(word(10)?) {
+        let fixed = read_name(octets, at)?.1;
+        let end = fixed + 10 + usize::from(word(fixed + 8)?);
+        let mut rest = octets.get(fixed + 10..end).context("a record ends early")?;
+        if word(fixed)? == OPT {
+            ensure!(found.is_none() && fixed == at + 1, "OPT twice or with an owner");
+            let mut options = Vec::new();
+            while let [c0, c1, l0, l1, behind @ ..] = rest {
+                let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+                let (data, behind) = behind.split_at_checked(length).context("an option ends early")?;
+                options.push((u16::from_be_bytes([*c0, *c1]), data.to_vec()));
+                rest = behind;
+            }
+            ensure!(rest.is_empty(), "octets behind the last option");
+            let [extended_code, version] = word(fixed + 4)?.to_be_bytes();
+            found = Some(Edns { extended_code, version, flags: word(fixed + 6)?, options });
+        }
+        at = end;
+    }
+    Ok(found)
 }
 
 /// A name at `at`, with pointers followed, and where it ends.

@@ -1,5 +1,6 @@
 //! The servers, each a child process on a loopback port of its own, over the same zone files.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
@@ -18,12 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All servers over the same zones. They end when this goes.
 pub struct Peers {
-    pub nsd: SocketAddr,
-    pub knot: SocketAddr,
-    pub sextant: SocketAddr,
-    _children: [Process; 2],
+    /// NSD, Knot, BIND if it is installed, and Sextant as the last.
+    pub servers: Vec<Named>,
+    _children: Vec<Process>,
     _sextant: Server,
     _folder: TempDir,
+}
+
+/// A server and where it answers.
+pub struct Named {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    /// The zones that it serves without what it refuses. What it says of them does not count.
+    pub altered: BTreeSet<usize>,
 }
 
 /// A child that does not outlive its owner.
@@ -50,18 +58,24 @@ pub fn start(zones: &[ZoneText]) -> Result<Peers> {
     for zone in zones {
         std::fs::write(folder.path().join(format!("{}.zone", zone.apex)), &zone.text)?;
     }
-    let (nsd, nsd_process) = on_a_free_port(zones, |port| start_nsd(folder.path(), zones, port))?;
-    let (knot, knot_process) = on_a_free_port(zones, |port| start_knot(folder.path(), zones, port))?;
-    let server = start_sextant(&folder.path().join("sextant"), zones)?;
-    wait_for_zones(server.dns(), zones, None)?;
-    Ok(Peers {
-        nsd,
-        knot,
-        sextant: server.dns(),
-        _children: [nsd_process, knot_process],
-        _sextant: server,
-        _folder: folder,
-    })
+    type Start = fn(&Path, &[ZoneText], u16) -> Result<Child>;
+    let mut others: Vec<(&'static str, Start)> = vec![("NSD", start_nsd), ("Knot", start_knot)];
+    if is_installed("named") {
+        others.push(("BIND", start_bind));
+    }
+    let (mut servers, mut children) = (Vec::new(), Vec::new());
+    for (name, start) in others {
+        let started = on_a_free_port(zones, |port| start(folder.path(), zones, port));
+        let (address, process) = started.context(name)?;
+        let is_altered = |(_, zone): &(usize, &ZoneText)| name == "BIND" && for_bind(zone) != zone.text;
+        let altered = zones.iter().enumerate().filter(is_altered).map(|(index, _)| index).collect();
+        servers.push(Named { name, address, altered });
+        children.push(process);
+    }
+    let sextant = start_sextant(&folder.path().join("sextant"), zones)?;
+    wait_for_zones(sextant.dns(), zones, None)?;
+    servers.push(Named { name: "Sextant", address: sextant.dns(), altered: BTreeSet::new() });
+    Ok(Peers { servers, _children: children, _sextant: sextant, _folder: folder })
 }
 
 /// Starts a server on a port that was free a moment ago, on another one if it was taken meanwhile.
@@ -131,7 +145,8 @@ fn start_nsd(folder: &Path, zones: &[ZoneText], port: u16) -> Result<Child> {
         "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n chroot: \"\"\n zonesdir: {folder}\n \
          database: \"\"\n logfile: {own}/log\n pidfile: {own}/pid\n xfrdfile: {own}/xfrd\n \
          zonelistfile: {own}/zones\n xfrdir: {own}\n rrl-ratelimit: 0\n ipv4-edns-size: 1232\n \
-         minimal-responses: yes\n server-count: 1\n refuse-any: no\n tcp-count: 100\n\
+         minimal-responses: yes\n \
+         nsid: ascii_probe\n answer-cookie: yes\n server-count: 1\n refuse-any: no\n tcp-count: 100\n\
          remote-control:\n control-enable: no\n"
     );
     for ZoneText { apex, .. } in zones {
@@ -147,9 +162,10 @@ fn start_knot(folder: &Path, zones: &[ZoneText], port: u16) -> Result<Child> {
     std::fs::create_dir_all(&own)?;
     let (folder, own) = (folder.display(), own.display());
     let mut config = format!(
-        "server:\n  listen: 127.0.0.1@{port}\n  rundir: {own}\n  udp-max-payload: 1232\n  udp-workers: 1\n  \
-         tcp-workers: 1\n  background-workers: 1\nlog:\n  - target: {own}/log\n    any: info\n\
-         database:\n  storage: {own}\ntemplate:\n  - id: default\n    storage: {folder}\n    \
+        "server:\n  listen: 127.0.0.1@{port}\n  rundir: {own}\n  udp-max-payload: 1232\n  nsid: probe\n  \
+         udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\nlog:\n  - target: {own}/log\n    any: info\n\
+         database:\n  storage: {own}\ntemplate:\n  - id: default\n    \
+         global-module: mod-cookies\n    storage: {folder}\n    \
          zonefile-sync: -1\n    journal-content: none\nzone:\n"
     );
     for ZoneText { apex, .. } in zones {
@@ -158,6 +174,37 @@ fn start_knot(folder: &Path, zones: &[ZoneText], port: u16) -> Result<Child> {
     let path = format!("{own}/knot.conf");
     std::fs::write(&path, config)?;
     spawn("knotd", &["-c", &path])
+}
+
+/// BIND puts additional records into its answers, as the others do, and NS records into the authority section only
+/// where they are needed.
+fn start_bind(folder: &Path, zones: &[ZoneText], port: u16) -> Result<Child> {
+    let own = folder.join("bind");
+    std::fs::create_dir_all(&own)?;
+    let own = own.display();
+    let mut config = format!(
+        "options {{ directory \"{own}\"; managed-keys-directory \"{own}\"; pid-file none; lock-file none; \
+         session-keyfile none; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; \
+         allow-query {{ any; }}; allow-transfer {{ none; }}; notify no; dnssec-validation no; \
+         empty-zones-enable no; minimal-responses no-auth; minimal-any no; max-udp-size 1232; \
+         edns-udp-size 1232; nocookie-udp-size 1232; server-id \"probe\"; check-names primary ignore; \
+         check-integrity no; max-records-per-type 0; max-types-per-name 0; }};\ncontrols {{ }};\n\
+         logging {{ channel all {{ file \"{own}/log\"; }}; category default {{ all; }}; }};\n"
+    );
+    for zone in zones {
+        let apex = &zone.apex;
+        std::fs::write(format!("{own}/{apex}.zone"), for_bind(zone))?;
+        writeln!(config, "zone \"{apex}\" {{ type primary; file \"{apex}.zone\"; }};")?;
+    }
+    let path = format!("{own}/named.conf");
+    std::fs::write(&path, config)?;
+    spawn("named", &["-f", "-n", "1", "-c", &path])
+}
+
+/// A zone file without NS records at wildcards, which BIND does not load. That is its right (RFC 4592, 4.2).
+fn for_bind(zone: &ZoneText) -> String {
+    let is_refused = |line: &&str| line.starts_with('*') && line.split(' ').any(|field| field == "NS");
+    zone.text.lines().filter(|line| !is_refused(line)).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn spawn(program: &str, arguments: &[&str]) -> Result<Child> {
@@ -174,7 +221,16 @@ fn start_sextant(folder: &Path, zones: &[ZoneText]) -> Result<Server> {
     std::fs::create_dir_all(folder)?;
     let [first, second] = NAMESERVERS;
     let server = Launch::new(env!("CARGO_BIN_EXE_sextant"), folder)
-        .arguments(&["--nameserver", first, "--nameserver", second, "--hostmaster", HOSTMASTER])
+        .arguments(&[
+            "--nameserver",
+            first,
+            "--nameserver",
+            second,
+            "--hostmaster",
+            HOSTMASTER,
+            "--nsid",
+            "probe",
+        ])
         .start()?;
     let api = server.api();
     for ZoneText { apex, text } in zones {

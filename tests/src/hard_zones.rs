@@ -149,7 +149,8 @@ pub const RANDOM_TYPES: [&str; 8] = ["A", "A", "TXT", "CNAME", "MX", "AAAA", "NS
 const TYPES_WITHOUT_CUTS: usize = 6;
 
 /// Random zones `r0.test`, `r1.test`, … of few labels, so that names meet, with targets in any of them.
-/// They hold what a zone may hold and nothing else. `types` are the first of [`RANDOM_TYPES`].
+/// They hold what a zone may hold and nothing else. `types` are [`RANDOM_TYPES`] or others in the same order: those
+/// that are in every zone come first.
 pub fn random_zones(seed: u64, count: usize, types: &[&str]) -> Vec<ZoneText> {
     let mut random = StdRng::seed_from_u64(seed);
     (0..count)
@@ -185,6 +186,8 @@ fn random_records(random: &mut StdRng, types: &[&str], zone: usize, zones: usize
             "AAAA" => format!("2001:db8::{number:x}"),
             "TXT" => format!("\"text {number}\""),
             "MX" => format!("10 {target}"),
+            "SRV" => format!("1 {number} 443 {target}"),
+            "CAA" => format!("0 issue \"ca{number}.test\""),
             _ => target,
         };
         if !records.iter().any(|(o, t, d)| (o, t, d) == (&owner, &rtype, &data)) {
@@ -197,7 +200,7 @@ fn random_records(random: &mut StdRng, types: &[&str], zone: usize, zones: usize
         .map(|(owner, _, _)| format!(".{owner}"))
         .collect();
     records.retain(|(owner, _, _)| !redirected.iter().any(|above| owner.ends_with(above.as_str())));
-    records.iter().map(|(owner, rtype, data)| format!("{owner} 60 {rtype} {data}\n")).collect()
+    records.iter().map(|(owner, rtype, data)| format!("{owner} 60 IN {rtype} {data}\n")).collect()
 }
 
 /// One to four labels of a few.
