@@ -9,6 +9,7 @@ use axum::http::{Request, StatusCode};
 use control_api::auth::open_admin_key;
 use control_api::{ApiOptions, Service, ServiceOptions, limits::Limits, router};
 use geoip_data::{GeoData, GeoHandle};
+use serde_json::{Value, json};
 use store::MemoryStore;
 use tower::ServiceExt;
 
@@ -43,8 +44,13 @@ struct Api {
     geo: GeoHandle,
     service: Service,
     router: Router,
+    /// A source with a feed for each of [`LABELS`].
+    source: String,
     requests: u32,
 }
+
+/// The labels of the feeds that are there.
+const LABELS: [&str; 2] = ["one", "two"];
 
 thread_local! {
     static API: RefCell<Api> = RefCell::new(Api::new());
@@ -55,7 +61,25 @@ impl Api {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let geo = GeoHandle::new(GeoData::embedded());
         let (service, router) = fresh(&geo);
-        Self { runtime, geo, service, router, requests: 0 }
+        let mut api = Self { runtime, geo, service, router, source: String::new(), requests: 0 };
+        api.make_source();
+        api
+    }
+
+    fn make_source(&mut self) {
+        let source = self.made(SOURCE, &json!({"name": "fuzz", "sourcetype": "nsone_v1"}));
+        self.source = source["id"].as_str().expect("a source has an id").to_owned();
+        for label in LABELS {
+            let feed = json!({"name": label, "config": {"label": label}});
+            self.made(&format!("/v1/data/feeds/{}", self.source), &feed);
+        }
+    }
+
+    fn made(&mut self, path: &str, body: &Value) -> Value {
+        let request = Request::put(path).header("x-nsone-key", KEY).body(Body::from(body.to_string()));
+        let (status, reply) = self.reply(request.expect("it is a request"));
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply));
+        serde_json::from_slice(&reply).expect("a reply is JSON")
     }
 
     fn send(&mut self, request: Request<Body>) -> StatusCode {
@@ -63,17 +87,23 @@ impl Api {
             self.service.shutdown();
             (self.service, self.router) = fresh(&self.geo);
             self.requests = 0;
+            self.make_source();
         }
         self.requests += 1;
+        let (status, body) = self.reply(request);
+        // "Not implemented" is what paths of later versions say.
+        let is_ours = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+        assert!(!is_ours, "{status}: {}", String::from_utf8_lossy(&body));
+        status
+    }
+
+    fn reply(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {
         let router = self.router.clone();
         self.runtime.block_on(async move {
             let response = router.oneshot(request).await.expect("a router always replies");
             let status = response.status();
             let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body in memory");
-            // "Not implemented" is what paths of later versions say.
-            let is_ours = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-            assert!(!is_ours, "{status}: {}", String::from_utf8_lossy(&body));
-            status
+            (status, body.to_vec())
         })
     }
 }
@@ -108,4 +138,17 @@ pub fn request(data: &[u8]) {
     }
     let Ok(request) = request.body(Body::from(body)) else { return };
     API.with_borrow_mut(|api| api.send(request));
+}
+
+/// What a monitoring system pushes for feeds, as a body: it is taken, or refused for what it says.
+pub fn push(body: &[u8]) {
+    API.with_borrow_mut(|api| {
+        let request = Request::post(format!("/v1/feed/{}", api.source)).header("x-nsone-key", KEY);
+        let status = api.send(request.body(Body::from(body.to_vec())).expect("it is a request"));
+        // A request that has the API made anew comes with the id of a source that is gone.
+        assert!(
+            matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND),
+            "{status}"
+        );
+    });
 }

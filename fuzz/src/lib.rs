@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod edns;
 mod geo_file;
 mod metadata;
 mod name;
@@ -13,7 +14,8 @@ mod rdata;
 mod record;
 mod zone_file;
 
-pub use api::request;
+pub use api::{push, request};
+pub use edns::{client_subnet, cookie};
 pub use geo_file::geo_file;
 pub use metadata::metadata;
 pub use name::name;
@@ -52,5 +54,6 @@ mod tests {
 
     seeds_do_no_harm! {
         message edns_options name zone_file rdata_text rdata_wire rdata_fields metadata record request geo_file
+        client_subnet cookie push
     }
 }

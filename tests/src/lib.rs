@@ -18,4 +18,4 @@ pub use dns::{Answered, Question, exchange_tcp, exchange_udp};
 pub use hard_zones::{HOSTMASTER, NAMESERVERS, RANDOM_TYPES, ZoneText, hard_zones, random_zones};
 pub use in_process::{responder_for, responder_over, snapshot_of};
 pub use process::{Launch, Server};
-pub use reply_check::{check_reply, is_well_formed};
+pub use reply_check::{check_reply, is_well_formed, option_of};

@@ -66,6 +66,34 @@ fn is_for_data(packet: &[u8]) -> bool {
     packet[2] & 0x78 == 0 && !is_meta && matches!(word(packet, end - 2), Some(1 | 255))
 }
 
+/// The response code of a reply, the upper bits in its OPT record included, and the data of an option.
+///
+/// # Panics
+/// When the reply is not whole.
+pub fn option_of(reply: &[u8], code: u16) -> (u16, Option<Vec<u8>>) {
+    let records: usize = [6, 8, 10].iter().filter_map(|&at| word(reply, at)).map(usize::from).sum();
+    let mut at = question_end(reply).expect("the reply repeats the question");
+    let mut response_code = u16::from(reply[3] & 0xf);
+    let mut found = None;
+    for _ in 0..records {
+        let end = record_end(reply, at).expect("a reply is whole");
+        // Only the OPT record has the root for its owner and this type.
+        if reply[at] == 0 && word(reply, at + 1) == Some(41) {
+            response_code |= u16::from(reply[at + 5]) << 4;
+            let mut rest = &reply[at + 11..end];
+            while let [c0, c1, l0, l1, behind @ ..] = rest {
+                let (data, behind) = behind.split_at(usize::from(u16::from_be_bytes([*l0, *l1])));
+                if u16::from_be_bytes([*c0, *c1]) == code {
+                    found = Some(data.to_vec());
+                }
+                rest = behind;
+            }
+        }
+        at = end;
+    }
+    (response_code, found)
+}
+
 fn word(packet: &[u8], at: usize) -> Option<u16> {
     packet.get(at..at + 2).map(|octets| u16::from_be_bytes([octets[0], octets[1]]))
 }
