@@ -113,7 +113,7 @@ fn route_tables() -> String {
             let subject = error.message.split_once(" (").and_then(|(_, rest)| rest.split_once(')'));
             match (error.status.as_u16(), subject) {
                 (501, Some((subject, _))) => (1, format!("later: 501, {subject}")),
-                _ => (2, "refused: 404".to_owned()),
+                _ => (2, "refused with a message".to_owned()),
             }
         };
         counts[place] += 1;
