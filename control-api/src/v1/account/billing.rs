@@ -1,5 +1,5 @@
-//! Plan, bill and invoices of a server that costs nothing: the shapes are the documented ones, the counts are real,
-//! and every amount is zero. No payment is taken, so no card is ever asked for or kept.
+//! Plan, bill and invoices of a server that costs nothing: the shapes are the documented ones, the counts of records
+//! are real, and every amount is zero. No payment is taken, so no card is ever asked for or kept.
 
 use axum::body::Body;
 use axum::extract::{Path, State};

@@ -12,7 +12,7 @@ use crate::service::Service;
 
 const DAY_S: u64 = 86_400;
 
-/// Queries of the last thirty days by the time at which each span began.
+/// Queries of the last thirty days by the time at which each span began; not counted yet.
 fn graph(state: &ApiState) -> Vec<(u64, u64)> {
     let _ = state;
     Vec::new()
