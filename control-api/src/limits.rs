@@ -49,6 +49,21 @@ pub const IMPORT_JOBS_KEPT: usize = 256;
 pub const IMPORT_REPLY_RECORDS: usize = 10_000;
 /// Warnings kept of one import. The count of the others closes the list.
 pub const IMPORT_WARNINGS: usize = 1_000;
+/// Versions of one zone.
+pub const VERSIONS_PER_ZONE: usize = 10;
+/// Bytes of the records of a zone, as they are stored, that a version may be made of: some 200,000 plain records. To
+/// activate a version may change them all at once.
+pub const VERSION_BYTES: usize = 16 * 1024 * 1024;
+/// TSIG keys of the server.
+pub const TSIG_KEYS: usize = 1_000;
+/// Zone files of stored zones written at once.
+pub const CONCURRENT_EXPORTS: usize = 1;
+/// Zone files that may be asked for before the first of them is written.
+pub const EXPORTS_WAITING: usize = 64;
+/// Written zone files kept for fetching; the oldest goes first.
+pub const EXPORTS_KEPT: usize = 64;
+/// Bytes of them on disk: one zone of four million records with room to spare.
+pub const EXPORTS_KEPT_BYTES: u64 = 1 << 30;
 /// Time a handler may take before its client gets 503. The work itself is not undone.
 pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The same for requests that carry a zone file.

@@ -6,8 +6,9 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{any, get, post, put};
+use axum::routing::{delete, get, post, put};
 use geoip_data::GeoHandle;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -22,7 +23,8 @@ use crate::service::Service;
 use crate::unserved;
 use crate::v1::account::{billing, keys, secrets, settings, teams, usage, users, whitelists};
 use crate::v1::{
-    activity, catalog, dnssec, explain, feeds, import, push, records, search, simulate, sources, zones,
+    activity, catalog, dnssec, explain, export, feeds, import, paged_search, push, records, search, simulate,
+    sources, tsig, versions, zones,
 };
 
 /// Writes counters of the rest of the process in the Prometheus text format.
@@ -37,6 +39,8 @@ pub struct ApiOptions {
     pub metrics: Option<MetricsWriter>,
     /// Requests to Amazon SNS, for sources of type `cloudwatch`; without it there are none.
     pub outgoing: Option<Outgoing>,
+    /// The folder for files that are needed for a while only; that of the system when there is none.
+    pub scratch: Option<PathBuf>,
 }
 
 /// What every handler may use.
@@ -49,6 +53,7 @@ pub struct ApiState {
     /// Settings of the HTTP side.
     pub options: Arc<ApiOptions>,
     pub(crate) imports: Arc<import::Imports>,
+    pub(crate) exports: Arc<export::Exports>,
     /// Places for work that may take a while.
     pub(crate) examinations: Arc<Semaphore>,
     pub(crate) populations: Arc<simulate::Populations>,
@@ -85,9 +90,10 @@ impl FromRef<ApiState> for Service {
 /// The whole API as one service: hand it to [`http::serve`](crate::http::serve()).
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
-    let (options, imports) = (Arc::new(options), Arc::default());
+    let (options, imports, exports) = (Arc::new(options), Arc::default(), Arc::default());
     let (examinations, populations) = (Arc::new(Semaphore::new(EXAMINATIONS)), Arc::default());
-    let state = ApiState { service: service.clone(), geo, options, imports, examinations, populations };
+    let state =
+        ApiState { service: service.clone(), geo, options, imports, exports, examinations, populations };
     let front = Arc::new(Front::new(service, routes().with_state(state), limits));
     Router::new().fallback(move |request: Request| {
         let front = Arc::clone(&front);
@@ -127,6 +133,7 @@ fn native() -> Router<ApiState> {
 fn dns() -> Router<ApiState> {
     let zone = get(zones::view).put(zones::create).post(zones::update).delete(zones::remove);
     let record = get(records::view).put(records::create).post(records::update).delete(records::remove);
+    let key = get(tsig::view).put(tsig::create).post(tsig::update).delete(tsig::remove);
     // The zone file is counted where it is received; the general limit would cut it.
     let upload = put(import::start).get(import::status).layer(DefaultBodyLimit::disable());
     Router::new()
@@ -134,12 +141,21 @@ fn dns() -> Router<ApiState> {
         .route("/v1/zones/{zone}", zone)
         .route("/v1/zones/{zone}/dnssec", get(dnssec::view))
         .route("/v1/zones/{zone}/{domain}/{type}", record)
-        // Not a record called `versions`.
-        .route("/v1/zones/{zone}/versions/{version}", any(not_served))
+        .route("/v1/zones/{zone}/versions", get(versions::list).put(versions::create))
+        .route("/v1/zones/{zone}/versions/{version}", delete(versions::remove))
+        .route("/v1/zones/{zone}/versions/{version}/activate", post(versions::activate))
         .route("/v1/explain/{zone}/{domain}/{type}", get(explain::explain))
         .route("/v1/simulate/{zone}/{domain}/{type}", post(simulate::simulate))
         .route("/v1/import/zonefile/{zone}", upload)
+        .route("/v1/export/zonefile/{zone}", put(export::start).get(export::download))
+        .route("/v1/export/zonefile/{zone}/status", get(export::status))
+        // Where a client library starts one.
+        .route("/v1/zones/{zone}/export/zonefile", put(export::start_below_zone))
         .route("/v1/search", get(search::search))
+        .route("/v1/dns/zone/search", get(paged_search::zones))
+        .route("/v1/dns/record/search", get(paged_search::records))
+        .route("/v1/tsig", get(tsig::list))
+        .route("/v1/tsig/{key}", key)
 }
 
 fn data() -> Router<ApiState> {

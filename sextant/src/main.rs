@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(arguments),
         Command::Explain(arguments) => commands::explain(&arguments),
         Command::Simulate(arguments) => commands::simulate(&arguments),
+        Command::Zone(command) => commands::zone(&command),
     }
 }
 

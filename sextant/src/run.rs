@@ -148,6 +148,7 @@ async fn serve(started: &Started, config: &Config) -> Result<(), Failure> {
     let options = ApiOptions {
         metrics: Some(metrics_writer(&started.dns)),
         outgoing: config.outgoing.then(Outgoing::https),
+        scratch: Some(config.data_dir.clone()),
         ..ApiOptions::default()
     };
     let router = control_api::router(started.service.clone(), started.geo.clone(), options);

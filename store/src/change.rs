@@ -27,7 +27,7 @@ pub enum Table {
     Activity = 8,
     /// Jobs that outlive the request that started them.
     Jobs = 9,
-    /// Settings of the whole server.
+    /// What has no table of its own: settings of the whole server, links, TSIG keys, versions of zones.
     Meta = 10,
 }
 

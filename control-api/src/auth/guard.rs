@@ -77,7 +77,23 @@ pub const TABLE: &[(&str, &str, Needs)] = &[
     ("PUT", "/v1/import/zonefile/{zone}", Zone(ManageZones, Reach::Everything)),
     // Here `{zone}` is the id of a job, which only its starter knows; the handler looks at the job's zone.
     ("GET", "/v1/import/zonefile/{zone}", Needs::Right(ViewZones)),
+    ("PUT", "/v1/export/zonefile/{zone}", Zone(ViewZones, Reach::Everything)),
+    ("GET", "/v1/export/zonefile/{zone}", Zone(ViewZones, Reach::Everything)),
+    ("GET", "/v1/export/zonefile/{zone}/status", Zone(ViewZones, Reach::Everything)),
+    ("PUT", "/v1/zones/{zone}/export/zonefile", Zone(ViewZones, Reach::Everything)),
+    ("GET", "/v1/zones/{zone}/versions", Zone(ViewZones, Reach::Zone)),
+    ("PUT", "/v1/zones/{zone}/versions", Zone(ManageZones, Reach::Everything)),
+    ("DELETE", "/v1/zones/{zone}/versions/{version}", Zone(ManageZones, Reach::Everything)),
+    ("POST", "/v1/zones/{zone}/versions/{version}/activate", Zone(ManageZones, Reach::Everything)),
     ("GET", "/v1/search", Needs::Right(ViewZones)),
+    ("GET", "/v1/dns/zone/search", Needs::Right(ViewZones)),
+    ("GET", "/v1/dns/record/search", Needs::Right(ViewZones)),
+    // Secrets are shown, so to see keys is as much as to change them.
+    ("GET", "/v1/tsig", Needs::Right(ManageZones)),
+    ("GET", "/v1/tsig/{key}", Needs::Right(ManageZones)),
+    ("PUT", "/v1/tsig/{key}", Needs::Right(ManageZones)),
+    ("POST", "/v1/tsig/{key}", Needs::Right(ManageZones)),
+    ("DELETE", "/v1/tsig/{key}", Needs::Right(ManageZones)),
     // Data sources and feeds.
     ("GET", "/v1/data/sources", DATA),
     ("PUT", "/v1/data/sources", Needs::Right(ManageDatasources)),

@@ -6,4 +6,5 @@ pub mod feed;
 pub mod fields;
 pub mod record;
 pub mod source;
+pub(crate) mod tsig;
 pub mod zone;

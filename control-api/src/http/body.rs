@@ -124,6 +124,23 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
     }
 }
 
+/// A body that may be left out; then it is the empty object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptionalObject(pub Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for OptionalObject {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let policy = request.extensions().get::<BodyPolicy>().cloned().unwrap_or_default();
+        let bytes = policy.read(request).await?;
+        match bytes.iter().all(u8::is_ascii_whitespace) {
+            true => Ok(Self::default()),
+            false => parse_object(&bytes).map(Self),
+        }
+    }
+}
+
 /// Reads bytes that must be a JSON object.
 ///
 /// # Errors

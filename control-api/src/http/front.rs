@@ -82,6 +82,8 @@ impl Front {
         };
         if let Some(conditions) = conditions
             && response.status() == StatusCode::OK
+            // What has a tag already is too large to be collected here.
+            && !response.headers().contains_key(header::ETAG)
         {
             response = tagged(response, &conditions).await;
         }

@@ -17,7 +17,7 @@ pub mod rate;
 pub mod reply;
 pub mod serve;
 
-pub use body::JsonObject;
+pub use body::{JsonObject, OptionalObject};
 pub use links::Origin;
 pub use query::Params;
 pub use reply::{empty, json};

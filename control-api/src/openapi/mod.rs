@@ -16,8 +16,8 @@ use utoipa::OpenApi;
 use crate::http;
 use crate::native::health;
 use crate::v1::{
-    account, activity, catalog, dnssec, explain, feeds, import, push, records, search, simulate, sources,
-    zones,
+    account, activity, catalog, dnssec, explain, export, feeds, import, paged_search, push, records, search,
+    simulate, sources, tsig, versions, zones,
 };
 
 /// Every documented handler.
@@ -41,7 +41,22 @@ use crate::v1::{
     simulate::simulate,
     import::start,
     import::status,
+    export::start,
+    export::start_below_zone,
+    export::status,
+    export::download,
+    versions::list,
+    versions::create,
+    versions::activate,
+    versions::remove,
     search::search,
+    paged_search::zones,
+    paged_search::records,
+    tsig::list,
+    tsig::view,
+    tsig::create,
+    tsig::update,
+    tsig::remove,
     sources::list,
     sources::view,
     sources::create,

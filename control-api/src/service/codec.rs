@@ -203,6 +203,36 @@ pub(crate) fn last_access_key(secret_id: &str) -> Vec<u8> {
     [&b"access\0"[..], secret_id.as_bytes()].concat()
 }
 
+/// What the keys of all TSIG keys begin with (table `Meta`).
+pub(crate) const TSIG_KEYS: &[u8] = b"tsig\0";
+
+/// The key of a TSIG key (table `Meta`).
+pub(crate) fn tsig_key(name: &Name) -> Vec<u8> {
+    [TSIG_KEYS, &zone_key(name)].concat()
+}
+
+/// The key of what is known of the versions of a zone (table `Meta`).
+pub(crate) fn versions_key(zone: &Name) -> Vec<u8> {
+    [&b"versions\0"[..], &zone_key(zone)].concat()
+}
+
+/// What the keys of the records of all versions of a zone begin with (table `Meta`).
+pub(crate) fn version_contents(zone: &Name) -> Vec<u8> {
+    let mut key = b"version\0".to_vec();
+    key.extend_from_slice(&records_of_zone(zone));
+    key
+}
+
+/// What the keys of the records of one version begin with; the key of the record itself follows (table `Meta`).
+pub(crate) fn version_content(zone: &Name, content: [u8; 12]) -> Vec<u8> {
+    [&version_contents(zone)[..], &content[..]].concat()
+}
+
+/// The key of an import job (table `Jobs`).
+pub(crate) fn job_key(id: &str) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
 /// The key of an activity entry: newest first, then by id.
 pub(crate) fn activity_key(timestamp_us: u64, id: [u8; 12]) -> Vec<u8> {
     [&(!timestamp_us).to_be_bytes()[..], &id[..]].concat()

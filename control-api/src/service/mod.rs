@@ -13,7 +13,9 @@ mod directory;
 pub mod documents;
 mod expiry;
 mod feeds;
+mod jobs;
 mod load;
+mod moment;
 mod overlay;
 mod packed;
 mod pointers;
@@ -25,6 +27,8 @@ mod stored;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod tsig;
+mod versions;
 mod zones;
 
 use std::fmt;
@@ -39,11 +43,13 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::actor::{Actor, ActorKind};
 pub use self::directory::{LiveSource, PushCounts};
+pub(crate) use self::jobs::{JobDoc, JobOutcome};
 pub use self::pointers::{FeedUse, UseKind, feed_uses};
 pub use self::prepared::{ImportBuilder, PreparedRecords};
 pub use self::read::RecordEntry;
 pub use self::records::RecordPath;
 pub use self::transaction::Transaction;
+pub(crate) use self::versions::WhenFull;
 
 use self::committer::{Message, Request};
 use self::directory::Directory;

@@ -31,6 +31,8 @@ struct Place {
     start: usize,
     key_octets: u32,
     value_octets: u32,
+    /// The line of the file that it is from.
+    line: u32,
 }
 
 impl Place {
@@ -51,7 +53,7 @@ impl ImportBuilder {
     }
 
     /// Adds the records of an owner and type; their data are valid. NS records at the apex are left out:
-    /// the zone gets ours.
+    /// the zone gets ours. `line` is where they are in the file.
     ///
     /// # Errors
     /// When they cannot be served.
@@ -61,6 +63,7 @@ impl ImportBuilder {
         rtype: RecordType,
         ttl: u32,
         rdatas: &[Vec<u8>],
+        line: u32,
     ) -> Result<(), RecordError> {
         if rtype == RecordType::NS && *owner == self.zone {
             return Ok(());
@@ -72,7 +75,7 @@ impl ImportBuilder {
         let make_id = || ids::new_object_id(self.now_s);
         packed::write_new(ttl, rdatas.iter().map(Vec::as_slice), make_id, &mut self.octets);
         let value_octets = (self.octets.len() - start - key.len()) as u32;
-        self.places.push(Place { start, key_octets: key.len() as u32, value_octets });
+        self.places.push(Place { start, key_octets: key.len() as u32, value_octets, line });
         Ok(())
     }
 
@@ -87,7 +90,7 @@ impl ImportBuilder {
         // A key begins with the owner, so the records of an owner are neighbors.
         let owner = |place: &Place| codec::owner_of_key(&octets[place.key()]);
         for group in places.chunk_by(|one, other| owner(one) == owner(other)) {
-            let keys = group.iter().map(|place| &octets[place.key()]);
+            let keys = group.iter().map(|place| (&octets[place.key()], place.line));
             check_owner(&zone, keys)?;
             for place in group {
                 puts.push(&octets[place.key()], &octets[place.value()])?;
@@ -120,11 +123,14 @@ impl PreparedRecords {
 }
 
 /// Checks the records of one owner, given by their keys in order, against each other.
-fn check_owner<'k>(zone: &Name, keys: impl Iterator<Item = &'k [u8]>) -> Result<(), ApiError> {
+fn check_owner<'k>(zone: &Name, keys: impl Iterator<Item = (&'k [u8], u32)>) -> Result<(), ApiError> {
     let mut before = Vec::new();
     let mut owner = None;
-    for (_, text, rtype) in keys.filter_map(codec::parse_record_key) {
-        let refused = |reason: String| ApiError::bad_request(format!("{text} {rtype}: {reason}"));
+    for (key, line) in keys {
+        let Some((_, text, rtype)) = codec::parse_record_key(key) else { continue };
+        let refused = |reason: String| {
+            ApiError::bad_request(format!("zonefile: line {line}: {text} {rtype}: {reason}"))
+        };
         if before.last() == Some(&rtype) {
             return Err(refused("given twice".to_owned()));
         }
@@ -155,7 +161,7 @@ mod tests {
         let mut builder = ImportBuilder::new(&name("example"), 1_700_000_000);
         for (owner, rtype, text) in records {
             let rdata = rdata::from_fields(*rtype, &[json!(text)]).unwrap();
-            builder.add(&name(owner), *rtype, 60, &[rdata]).unwrap();
+            builder.add(&name(owner), *rtype, 60, &[rdata], 7).unwrap();
         }
         let records = builder.finish().map_err(|error| error.message)?;
         let shown = records.puts.iter().map(|(key, value)| {
@@ -184,10 +190,13 @@ mod tests {
         let address = |owner: &'static str| (owner, RecordType::A, "192.0.2.1");
         let alias = |owner: &'static str| (owner, RecordType::CNAME, "example");
         for (records, reason) in [
-            (vec![address("w.example"), address("v.example"), alias("w.example")], "w.example CNAME: "),
-            (vec![address("w.example"), address("w.example")], "w.example A: given twice"),
-            (vec![alias("example")], "example CNAME: "),
-            (vec![address("www.test")], "www.test A: "),
+            (
+                vec![address("w.example"), address("v.example"), alias("w.example")],
+                "zonefile: line 7: w.example CNAME: ",
+            ),
+            (vec![address("w.example"), address("w.example")], "zonefile: line 7: w.example A: given twice"),
+            (vec![alias("example")], "zonefile: line 7: example CNAME: "),
+            (vec![address("www.test")], "zonefile: line 7: www.test A: "),
         ] {
             let message = checked(&records).unwrap_err();
             assert!(message.starts_with(reason), "{message}");
@@ -204,9 +213,9 @@ mod tests {
                 rdata
             })
             .collect();
-        let refused = builder.add(&name("a.example"), RecordType(65_280), 60, &rdatas).unwrap_err();
+        let refused = builder.add(&name("a.example"), RecordType(65_280), 60, &rdatas, 1).unwrap_err();
         assert!(matches!(refused, RecordError::RdataTotal { octets: 120_024, .. }), "{refused}");
-        assert!(builder.add(&name("a.example"), RecordType(65_280), 1 << 31, &rdatas[..1]).is_err());
-        assert!(builder.add(&name("a.example"), RecordType(65_280), 60, &rdatas[..1]).is_ok());
+        assert!(builder.add(&name("a.example"), RecordType(65_280), 1 << 31, &rdatas[..1], 1).is_err());
+        assert!(builder.add(&name("a.example"), RecordType(65_280), 60, &rdatas[..1], 1).is_ok());
     }
 }

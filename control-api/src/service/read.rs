@@ -201,6 +201,15 @@ impl Service {
         &self.0.hasher
     }
 
+    /// The entries of a table under a prefix. Read as they are asked for.
+    pub(super) fn stored<'s>(
+        &'s self,
+        table: Table,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<store::Entry, ApiError>> + use<'s> {
+        self.0.store.scan(table, prefix, None).map(|entry| Ok(entry?))
+    }
+
     pub(super) fn get<T: serde::de::DeserializeOwned>(
         &self,
         table: Table,

@@ -229,7 +229,7 @@ impl Transaction<'_> {
     }
 
     /// Brings the index of feed uses up to date.
-    fn change_uses(&mut self, key: &[u8], old: &Uses, new: &Uses) -> Result<(), ApiError> {
+    pub(super) fn change_uses(&mut self, key: &[u8], old: &Uses, new: &Uses) -> Result<(), ApiError> {
         for feed in old.keys().filter(|feed| !new.contains_key(feed)) {
             self.layer.delete(Table::FeedUses, codec::use_by_feed(*feed, key));
             self.layer.delete(Table::FeedUses, codec::use_by_record(key, *feed));
@@ -250,9 +250,9 @@ impl Transaction<'_> {
 }
 
 /// The places of a record that use each feed.
-type Uses = BTreeMap<FeedId, Vec<Destination>>;
+pub(super) type Uses = BTreeMap<FeedId, Vec<Destination>>;
 
-fn uses_by_feed(record: &RecordDoc) -> Uses {
+pub(super) fn uses_by_feed(record: &RecordDoc) -> Uses {
     let mut uses = Uses::new();
     for one in feed_uses(record) {
         if let Ok(feed) = one.feed {

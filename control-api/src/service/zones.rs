@@ -239,6 +239,7 @@ impl Transaction<'_> {
             )));
         }
         self.keep_serial_of_deleted(name, &zone)?;
+        self.forget_versions(name)?;
         let records = codec::records_of_zone(name);
         let uses = codec::uses_by_records(&records);
         for (key, _) in self.scan(Table::FeedUses, &uses)? {

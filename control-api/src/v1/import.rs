@@ -30,7 +30,7 @@ use crate::limits::{
     CONCURRENT_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS, IMPORT_WARNINGS,
 };
 use crate::router::ApiState;
-use crate::service::{Actor, Service, Transaction};
+use crate::service::{Actor, JobOutcome, Service, Transaction};
 
 /// What imports share: their jobs, and how many may run.
 pub(crate) struct Imports {
@@ -80,16 +80,46 @@ pub async fn start(
         .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the zone file did not arrive in time"))??;
     let import = Import { service: state.service, actor, zone, settings, file, _permit: permit };
     if !in_background {
-        let Imported { reply, revision, .. } = import.run(|_, _| ()).await?;
+        let Imported { reply, revision, .. } = import.run(None).await?;
         return Ok(with_revision(http::json(&reply), revision));
     }
     let job = state.imports.jobs.start(&import.zone.to_string(), unix_time_s());
     let shown = job.to_json();
+    note(&import.service, &job, None).await?;
     tokio::spawn(async move {
-        let outcome = import.run(|percent, status| job.advance(percent, status)).await;
-        finish(&job, outcome);
+        let service = import.service.clone();
+        match import.run(Some(&job)).await {
+            Ok(Imported { reply, records, .. }) => {
+                job.finish(&created(records), StatusCode::OK.as_u16(), Value::Object(reply));
+            }
+            Err(error) => fail(&service, &job, &error).await,
+        }
     });
     Ok(http::json(&shown))
+}
+
+/// Stores how a job stands.
+async fn note(service: &Service, job: &ImportJob, outcome: Option<JobOutcome>) -> Result<(), ApiError> {
+    let document = job.document(outcome);
+    service.commit(&Actor::system(), move |transaction| transaction.put_job(&document)).await.map(drop)
+}
+
+async fn fail(service: &Service, job: &ImportJob, error: &ApiError) {
+    let (status, code) = ("Failed", error.status.as_u16());
+    let outcome = JobOutcome {
+        status: status.to_owned(),
+        code,
+        message: Some(error.message.clone()),
+        warnings: Vec::new(),
+    };
+    if let Err(error) = note(service, job, Some(outcome)).await {
+        tracing::warn!(error = error.message, "the end of an import could not be stored");
+    }
+    job.finish(status, code, json!({ "message": error.message }));
+}
+
+fn created(records: usize) -> String {
+    format!("Created zone and {records} records")
 }
 
 /// `GET /v1/import/zonefile/:jobid`.
@@ -102,7 +132,11 @@ pub async fn status(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Response<Body>, ApiError> {
-    let job = state.imports.jobs.find(&id).filter(|job| actor.may_view_zone(job.zone()));
+    let job = match state.imports.jobs.find(&id) {
+        Some(job) => Some(job),
+        None => state.service.read(move |service| jobs::left_behind(service, &id)).await?.map(Arc::new),
+    };
+    let job = job.filter(|job| actor.may_view_zone(job.zone()));
     let job = job.ok_or_else(|| ApiError::not_found("import job not found"))?;
     Ok(http::json(&job.to_json()))
 }
@@ -126,7 +160,8 @@ struct Imported {
 }
 
 impl Import {
-    async fn run(self, progress: impl Fn(u8, &str)) -> Result<Imported, ApiError> {
+    async fn run(self, job: Option<&ImportJob>) -> Result<Imported, ApiError> {
+        let progress = |percent, status: &str| job.into_iter().for_each(|job| job.advance(percent, status));
         let Self { service, actor, zone, mut settings, file, _permit } = self;
         progress(5, "Reading the zone file");
         let apex = zone.clone();
@@ -138,29 +173,23 @@ impl Import {
         }
         progress(60, "Creating zone");
         let fields = ZoneFields::from_update(&settings, &zone)?;
-        let records = prepared.records.len();
+        let Prepared { records: prepared, warnings } = prepared;
+        // The name server record of the apex is ours and counts as well.
+        let records = prepared.len() + 1;
+        let document = job.map(|job| {
+            let (status, code) = (created(records), StatusCode::OK.as_u16());
+            job.document(Some(JobOutcome { status, code, message: None, warnings: warnings.clone() }))
+        });
         let change = move |transaction: &mut Transaction<'_>| {
-            transaction.import_zone(fields, served_serial, prepared.records)
+            if let Some(document) = &document {
+                transaction.put_job(document)?;
+            }
+            transaction.import_zone(fields, served_serial, prepared)
         };
         let revision = service.commit(&actor, change).await?.revision;
         progress(95, "Reading the zone back");
-        let warnings = prepared.warnings;
         let reply = service.read(move |service| reply(service, &zone, warnings)).await?;
-        // The name server record of the apex is ours and counts as well.
-        Ok(Imported { reply, records: records + 1, revision })
-    }
-}
-
-fn finish(job: &ImportJob, outcome: Result<Imported, ApiError>) {
-    match outcome {
-        Ok(Imported { reply, records, .. }) => {
-            let status = format!("Created zone and {records} records");
-            job.finish(&status, StatusCode::OK.as_u16(), Value::Object(reply));
-        }
-        Err(error) => {
-            let body = json!({ "message": error.message });
-            job.finish("Failed", error.status.as_u16(), body);
-        }
+        Ok(Imported { reply, records, revision })
     }
 }
 

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::Response;
 use serde_json::{Value, json};
+use zones::AnswerDoc;
 
 use crate::dto::record::record_object;
 use crate::dto::zone::zone_object;
@@ -64,11 +65,14 @@ impl Query {
             return Ok(entry.place().is_some_and(|(_, domain, _)| domain.contains(&self.needle)));
         }
         let record = entry.document()?;
-        Ok(record.answers.iter().any(|answer| {
-            let fields: Vec<String> = answer.answer.iter().map(text_of).collect();
-            fields.join(" ").to_ascii_lowercase().contains(&self.needle)
-        }))
+        Ok(record.answers.iter().any(|answer| answer_text(answer).contains(&self.needle)))
     }
+}
+
+/// The fields of an answer in one line, in lower case.
+pub(super) fn answer_text(answer: &AnswerDoc) -> String {
+    let fields: Vec<String> = answer.answer.iter().map(text_of).collect();
+    fields.join(" ").to_ascii_lowercase()
 }
 
 fn text_of(field: &Value) -> String {

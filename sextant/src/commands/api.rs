@@ -1,5 +1,6 @@
 //! A client of the control API of a running server.
 
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,12 @@ use crate::config::{Config, Settings};
 
 /// How long a reply is waited for: a little longer than the server gives its handlers.
 const PATIENCE: Duration = Duration::from_secs(70);
+
+/// How long the way of a zone file may take, in either direction.
+const FILE_PATIENCE: Duration = Duration::from_secs(1200);
+
+/// What stands between the parts of a form. Without a newline before it, it may occur in a file.
+const BOUNDARY: &str = "sextant-zone-file-4f6c1d0b9e";
 
 /// The largest reply that is read, in octets: explanations of the largest records have some ten million.
 const REPLY_OCTETS: u64 = 1 << 28;
@@ -110,15 +117,79 @@ impl Api {
         }
     }
 
+    /// The resource at a path.
+    ///
+    /// # Errors
+    /// What the server says against it, and a server that does not answer; likewise below.
+    pub fn get(&self, path: &str) -> Result<Value> {
+        self.call(path, None)?.into_value()
+    }
+
+    /// PUTs a document.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}{path}", self.base);
+        let request = self.agent.put(&url).header("X-NSONE-Key", &self.key);
+        self.reply(&url, request.send(body.to_string()))?.into_value()
+    }
+
+    /// PUTs a zone file of so many octets, as the form field that imports read.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn upload(&self, path: &str, file: impl Read, octets: u64) -> Result<Value> {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"zonefile\"; filename=\"zone\"\r\n\r\n"
+        );
+        let tail = format!("\r\n--{BOUNDARY}--\r\n");
+        let length = head.len() as u64 + octets + tail.len() as u64;
+        // A file that grows meanwhile is sent as long as it was.
+        let mut body = head.as_bytes().chain(file.take(octets)).chain(tail.as_bytes());
+        let url = format!("{}{path}", self.base);
+        let request = self.agent.put(&url).header("X-NSONE-Key", &self.key);
+        let request = request
+            .header("Content-Type", format!("multipart/form-data; boundary={BOUNDARY}"))
+            .header("Content-Length", length.to_string());
+        let request = request.config().timeout_global(Some(FILE_PATIENCE)).build();
+        self.reply(&url, request.send(ureq::SendBody::from_reader(&mut body)))?.into_value()
+    }
+
+    /// The text at a path, read as it comes.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn download(&self, path: &str) -> Result<impl Read + use<>> {
+        let url = format!("{}{path}", self.base);
+        let request = self.agent.get(&url).header("X-NSONE-Key", &self.key);
+        let request = request.config().timeout_global(Some(FILE_PATIENCE)).build();
+        let response = request.call();
+        match response {
+            Ok(response) if response.status() == 200 => Ok(response.into_body().into_reader()),
+            response => match self.reply(&url, response)?.into_value() {
+                Ok(_) => bail!("{url} gave no text"),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
     /// GET, or POST where there is a body.
     fn call(&self, path: &str, body: Option<&Value>) -> Result<Reply> {
         let url = format!("{}{path}", self.base);
-        let unreachable = || format!("the API at {} does not answer", self.base);
         let response = match body {
             None => self.agent.get(&url).header("X-NSONE-Key", &self.key).call(),
             Some(body) => self.agent.post(&url).header("X-NSONE-Key", &self.key).send(body.to_string()),
         };
-        let response = response.with_context(unreachable)?;
+        self.reply(&url, response)
+    }
+
+    fn reply(
+        &self,
+        url: &str,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Reply> {
+        let response = response.with_context(|| format!("the API at {} does not answer", self.base))?;
         let status = response.status().as_u16();
         let text = response.into_body().into_with_config().limit(REPLY_OCTETS).read_to_string()?;
         let value = serde_json::from_str(&text)

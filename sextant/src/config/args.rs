@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::Settings;
-use crate::commands::{ExplainArguments, SimulateArguments};
+use crate::commands::{ExplainArguments, SimulateArguments, ZoneCommand};
 
 /// An authoritative DNS server that steers traffic.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ enum Subcommands {
     Explain(ExplainArguments),
     /// Ask a running server which clients would get which answer, now or after a change
     Simulate(SimulateArguments),
+    /// Import, export, list and check zones
+    #[command(subcommand)]
+    Zone(ZoneCommand),
 }
 
 /// Options of `serve`.
@@ -47,6 +50,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Simulate a record on a running server.
     Simulate(SimulateArguments),
+    /// Do something with zones.
+    Zone(ZoneCommand),
 }
 
 /// Parses the process's arguments and environment.
@@ -63,6 +68,7 @@ where
         Some(Subcommands::Serve(arguments)) => Command::Serve(arguments),
         Some(Subcommands::Explain(arguments)) => Command::Explain(arguments),
         Some(Subcommands::Simulate(arguments)) => Command::Simulate(arguments),
+        Some(Subcommands::Zone(command)) => Command::Zone(command),
         None => Command::Serve(line.serve),
     })
 }

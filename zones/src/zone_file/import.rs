@@ -28,10 +28,29 @@ pub fn parse(input: impl BufRead, origin: &Name, limits: &ImportLimits) -> Resul
     let mut entry = Entry::default();
     let mut import = Import::new(origin, *limits);
     while lexer.next_entry(&mut entry)? {
-        import.line = entry.line;
-        import.entry(&entry).map_err(|message| ZoneFileError { line: entry.line, message })?;
+        import.take(&entry)?;
     }
     Ok(import.finish())
+}
+
+/// [`parse`] that goes on behind a fault, up to `limits.warnings` of them: gives what could be read, and the faults.
+pub(super) fn parse_on(
+    input: impl BufRead,
+    origin: &Name,
+    limits: &ImportLimits,
+) -> (ZoneFile, Vec<ZoneFileError>) {
+    let mut lexer = Lexer::new(input, limits.entry_octets);
+    let mut entry = Entry::default();
+    let mut import = Import::new(origin, *limits);
+    let mut faults = Vec::new();
+    while faults.len() < limits.warnings {
+        match lexer.next_entry(&mut entry) {
+            Ok(true) => faults.extend(import.take(&entry).err()),
+            Ok(false) => break,
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (import.finish(), faults)
 }
 
 /// The state between entries.
@@ -78,6 +97,11 @@ impl<'a> Import<'a> {
             unsaid_warnings: 0,
             left_out: Vec::new(),
         }
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<(), ZoneFileError> {
+        self.line = entry.line;
+        self.entry(entry).map_err(|message| ZoneFileError { line: entry.line, message })
     }
 
     /// Takes one entry: a directive or a record.
@@ -142,6 +166,12 @@ impl<'a> Import<'a> {
         let Some(owner) = self.owner.take() else {
             return Err("the first record must name its owner".into());
         };
+        let outcome = self.record_of(&owner, tokens);
+        self.owner = Some(owner);
+        outcome
+    }
+
+    fn record_of(&mut self, owner: &Name, tokens: &[Token<'_>]) -> Result<(), String> {
         let (own_ttl, rtype, data) = self.preamble(tokens)?;
         self.records += 1;
         if self.records > self.limits.records {
@@ -155,9 +185,8 @@ impl<'a> Import<'a> {
                 .map_err(|error| format!("{owner} {rtype}: {error}"))?;
             let minimum = if rtype == RecordType::SOA { last_number(&rdata) } else { None };
             let ttl = self.effective_ttl(own_ttl, minimum);
-            self.add(&owner, rtype, ttl, rdata)?;
+            self.add(owner, rtype, ttl, rdata)?;
         }
-        self.owner = Some(owner);
         Ok(())
     }
 
@@ -232,13 +261,18 @@ impl Import<'_> {
         rdata.shrink_to_fit();
         let at = self.position(owner, rtype)?;
         let Some(rrset) = self.file.rrsets.get(at) else {
-            self.file.rrsets.push(ImportedRrset { owner: owner.clone(), rtype, ttl, rdatas: vec![rdata] });
+            let line = u32::try_from(self.line).unwrap_or(u32::MAX);
+            let rdatas = vec![rdata];
+            self.file.rrsets.push(ImportedRrset { owner: owner.clone(), rtype, ttl, line, rdatas });
             return Ok(());
         };
         let canonical = rdata::canonical(rtype, &rdata);
         if rrset.rdatas.iter().any(|other| rdata::canonical(rtype, other) == canonical) {
             self.warn(format_args!("{owner} {rtype}: the same record again, left out"));
             return Ok(());
+        }
+        if matches!(rtype, RecordType::CNAME | RecordType::DNAME) {
+            return Err(format!("{owner} {rtype}: a name can have only one (RFC 2181, 10.1)"));
         }
         let first_ttl = rrset.ttl;
         if first_ttl != ttl {

@@ -1,7 +1,8 @@
 //! Zone files (RFC 1035, 5): reading what BIND and NSD read, and writing what they read.
 //!
 //! [`parse`] takes any buffered reader and holds one entry of text at a time; what it returns grows with the
-//! records alone. [`Exporter`] writes one RRset at a time and holds nothing.
+//! records alone. [`check`] finds all that is wrong instead of the first fault. [`Exporter`] writes one RRset at a time
+//! and holds nothing.
 //!
 //! Understood: `$ORIGIN`, `$TTL`, `$GENERATE`, parentheses, comments, escapes, omitted owners, TTLs and classes,
 //! TTL units, and the generic form of RFC 3597. `$INCLUDE` is refused: the text may come from anyone, and the
@@ -9,12 +10,14 @@
 //! without changing the rest (records of other zones, repeated records, signatures, what is below a DNAME) is left
 //! out with a warning.
 
+mod check;
 mod export;
 mod generate;
 mod import;
 mod lexer;
 mod placement;
 
+pub use check::{Report, apex_of, check};
 pub use export::{ExportError, Exporter};
 pub use import::parse;
 use thiserror::Error;
@@ -84,6 +87,8 @@ pub struct ImportedRrset {
     pub rtype: RecordType,
     /// Their TTL in seconds, at most 2^31 - 1.
     pub ttl: u32,
+    /// The line of the first of them.
+    pub line: u32,
     /// Their data in wire form, all different, at least one.
     pub rdatas: Vec<Vec<u8>>,
 }

@@ -25,12 +25,12 @@ fn leave_out_below_dnames(apex: &Name, rrsets: &mut Vec<ImportedRrset>, warn: &m
     if dnames.is_empty() {
         return;
     }
-    rrsets.retain(|ImportedRrset { owner, rtype, .. }| {
+    rrsets.retain(|ImportedRrset { owner, rtype, line, .. }| {
         let above = std::iter::successors(owner.parent(), Name::parent);
         let mut above = above.take_while(|name| name.is_subdomain_of(apex));
         let dname = above.find(|name| dnames.contains(name));
         if let Some(dname) = &dname {
-            warn(format!("{owner} {rtype} is below the DNAME record of {dname} and left out"));
+            warn(format!("line {line}: {owner} {rtype} is below the DNAME record of {dname} and left out"));
         }
         dname.is_none()
     });
@@ -46,7 +46,7 @@ fn warn_of_servers_that_are_aliases(rrsets: &[ImportedRrset], warn: &mut impl Fn
     if aliases.is_empty() {
         return;
     }
-    for ImportedRrset { owner, rtype, rdatas, .. } in rrsets {
+    for ImportedRrset { owner, rtype, line, rdatas, .. } in rrsets {
         let before = match *rtype {
             RecordType::NS => 0,
             RecordType::MX => 2,
@@ -58,7 +58,9 @@ fn warn_of_servers_that_are_aliases(rrsets: &[ImportedRrset], warn: &mut impl Fn
             if aliases.contains(host)
                 && let Ok(host) = Name::from_wire(host)
             {
-                warn(format!("{owner} {rtype}: {host} has a CNAME record, but must have addresses"));
+                warn(format!(
+                    "line {line}: {owner} {rtype}: {host} has a CNAME record, but must have addresses"
+                ));
             }
         }
     }

@@ -18,7 +18,7 @@ fn records(text: &str) -> Vec<String> {
 
 fn lines(file: &ZoneFile) -> Vec<String> {
     let line = |rrset: &ImportedRrset| {
-        let ImportedRrset { owner, rtype, ttl, rdatas } = rrset;
+        let ImportedRrset { owner, rtype, ttl, rdatas, .. } = rrset;
         let text =
             |data: &Vec<u8>| format!("{owner} {ttl} {rtype} {}", rdata::to_text(*rtype, data).unwrap());
         rdatas.iter().map(text).collect::<Vec<_>>()
@@ -246,13 +246,25 @@ fn what_is_below_a_dname_is_left_out_wherever_it_stands() {
     let kept: Vec<String> =
         file.rrsets.iter().map(|rrset| format!("{} {}", rrset.owner, rrset.rtype)).collect();
     assert_eq!(kept, ["d.example.com DNAME", "d.example.com TXT", "xd.example.com A"]);
-    let left_out = |owner: &str| {
+    let left_out = |line: u32, owner: &str| {
         format!(
-            "{owner}.d.example.com {} is below the DNAME record of d.example.com and left out",
+            "line {line}: {owner}.d.example.com {} is below the DNAME record of d.example.com and left out",
             if owner == "*" { "TXT" } else { "A" }
         )
     };
-    assert_eq!(file.warnings, [left_out("x"), left_out("*"), left_out("a.b.x")]);
+    assert_eq!(file.warnings, [left_out(2, "x"), left_out(3, "*"), left_out(7, "a.b.x")]);
+}
+
+#[test]
+fn a_name_has_one_alias_at_most() {
+    for rtype in ["CNAME", "DNAME"] {
+        let (line, message) = refused(&format!("$TTL 60\na {rtype} b\nc A 192.0.2.1\na {rtype} d\n"));
+        assert_eq!(
+            (line, message),
+            (4, format!("a.example.com {rtype}: a name can have only one (RFC 2181, 10.1)"))
+        );
+    }
+    assert_eq!(read("$TTL 60\na CNAME b\na CNAME B\n").unwrap().warnings.len(), 1);
 }
 
 #[test]
@@ -272,8 +284,8 @@ fn servers_that_are_aliases_are_told_and_kept() {
     assert_eq!(
         file.warnings,
         [
-            "example.com NS: ns1.example.com has a CNAME record, but must have addresses",
-            "example.com MX: mail.example.com has a CNAME record, but must have addresses",
+            "line 2: example.com NS: ns1.example.com has a CNAME record, but must have addresses",
+            "line 3: example.com MX: mail.example.com has a CNAME record, but must have addresses",
         ]
     );
 }
@@ -302,7 +314,7 @@ fn export(apex: &Name, file: &ZoneFile) -> String {
     if let Some(soa) = &file.soa {
         exporter.soa(soa).unwrap();
     }
-    for ImportedRrset { owner, rtype, ttl, rdatas } in &file.rrsets {
+    for ImportedRrset { owner, rtype, ttl, rdatas, .. } in &file.rrsets {
         exporter.rrset(owner, *ttl, *rtype, rdatas.iter().map(Vec::as_slice)).unwrap();
     }
     String::from_utf8(exporter.finish().unwrap()).unwrap()
@@ -358,6 +370,11 @@ proptest! {
                 prop_assert!(rrset.owner.is_subdomain_of(&apex) && !rrset.rdatas.is_empty());
             }
             let again = parse(export(&apex, &file).as_bytes(), &apex, &limits).unwrap();
+            let without_lines = |mut file: ZoneFile| {
+                file.rrsets.iter_mut().for_each(|rrset| rrset.line = 0);
+                file
+            };
+            let (again, file) = (without_lines(again), without_lines(file));
             prop_assert_eq!(again.rrsets, file.rrsets);
             prop_assert_eq!(again.soa, file.soa);
             prop_assert_eq!(again.warnings, Vec::<String>::new());

@@ -60,7 +60,7 @@ async fn unknown_paths_and_methods_answer_in_json() {
         ("GET", "/v1/monitoring/jobtypes", 501, "not served yet"),
         ("GET", "/v1/lists", 501, "not served yet"),
         ("GET", "/v1/../alerting/v1/alerts", 501, "not served yet"),
-        ("GET", "/v1/zones/a.example/versions/7", 501, "zone versions"),
+        ("GET", "/v1/zones/a.example/versions/7", 405, "GET"),
         ("PATCH", "/v1/zones", 405, "PATCH"),
         ("DELETE", "/v1/networks", 405, "DELETE"),
         ("GET", "/v1/%zz", 400, "percent escape"),

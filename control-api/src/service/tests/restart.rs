@@ -99,7 +99,7 @@ fn an_imported_zone_is_one_change_and_survives() {
     let mut records = crate::service::ImportBuilder::new(&name("example.com"), START_S);
     for index in 0..300u32 {
         let (owner, rdata) = (name(&format!("h{index}.example.com")), vec![192, 0, 2, (index % 256) as u8]);
-        records.add(&owner, RecordType::A, 60, &[rdata]).unwrap();
+        records.add(&owner, RecordType::A, 60, &[rdata], index).unwrap();
     }
     let records = records.finish().unwrap();
     let revision = fixture.service.revision();

@@ -27,10 +27,10 @@ pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepare
     leave_out_keys(&mut rrsets, &mut warnings);
     let mut records = ImportBuilder::new(zone, now_s);
     // Each record set is let go as soon as its record is made: a large file is held about once.
-    for ImportedRrset { owner, rtype, ttl, rdatas } in rrsets {
-        records
-            .add(&owner, rtype, ttl, &rdatas)
-            .map_err(|error| ApiError::bad_request(format!("{owner} {rtype}: {error}")))?;
+    for ImportedRrset { owner, rtype, ttl, line, rdatas } in rrsets {
+        records.add(&owner, rtype, ttl, &rdatas, line).map_err(|error| {
+            ApiError::bad_request(format!("zonefile: line {line}: {owner} {rtype}: {error}"))
+        })?;
     }
     Ok(Prepared { records: records.finish()?, warnings })
 }
@@ -40,9 +40,10 @@ fn leave_out_keys(rrsets: &mut Vec<ImportedRrset>, warnings: &mut Vec<String>) {
     rrsets.retain(|rrset| {
         let is_key = matches!(rrset.rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY);
         if is_key {
-            let (owner, rtype) = (&rrset.owner, rrset.rtype);
-            warnings
-                .push(format!("{owner} {rtype} is left out: it belongs to the signatures of another server"));
+            let ImportedRrset { owner, rtype, line, .. } = rrset;
+            warnings.push(format!(
+                "line {line}: {owner} {rtype} is left out: it belongs to the signatures of another server"
+            ));
         }
         !is_key
     });

@@ -1,13 +1,17 @@
 //! Imports that run in the background, and what clients may read about them.
 //!
-//! Jobs are kept in memory: the zone itself is the lasting result. A restart forgets them.
+//! What is read often is kept in memory. What became of a job is stored as well, in one change with the zone that it
+//! made, so that a restart does not forget it; one that was cut short by a restart has failed.
 
 use rand::RngExt;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zones::Name;
 
+use crate::error::ApiError;
 use crate::limits::IMPORT_JOBS_KEPT;
+use crate::service::{JobDoc, JobOutcome, Service};
 
 /// The letters of a job id. Twenty of them cannot be guessed.
 const ID_LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -69,6 +73,11 @@ impl ImportJob {
         &self.zone
     }
 
+    /// What is stored of the job.
+    pub(crate) fn document(&self, outcome: Option<JobOutcome>) -> JobDoc {
+        JobDoc { id: self.id.clone(), zone: self.zone.clone(), sent_s: self.sent_s, outcome }
+    }
+
     /// Tells how far the job is.
     pub(crate) fn advance(&self, percent: u8, status: &str) {
         let mut progress = self.progress();
@@ -101,6 +110,28 @@ impl ImportJob {
         }
         body
     }
+}
+
+/// A job of this id that an earlier run of the server has left.
+pub(crate) fn left_behind(service: &Service, id: &str) -> Result<Option<ImportJob>, ApiError> {
+    let Some(JobDoc { id, zone, sent_s, outcome }) = service.job(id)? else { return Ok(None) };
+    let cut_short = || JobOutcome {
+        status: "Failed".to_owned(),
+        code: 503,
+        message: Some("the server was stopped before the import was finished".to_owned()),
+        warnings: Vec::new(),
+    };
+    let JobOutcome { status, code, message, warnings } = outcome.unwrap_or_else(cut_short);
+    let response = match message {
+        Some(message) => json!({ "message": message }),
+        None => match Name::parse(&zone).ok().map(|name| super::reply(service, &name, warnings.clone())) {
+            Some(Ok(reply)) => Value::Object(reply),
+            // The zone is gone again.
+            _ => json!({ "zone": zone, "warnings": warnings }),
+        },
+    };
+    let progress = Progress { percent: 100, status, outcome: Some((code, Arc::new(response))) };
+    Ok(Some(ImportJob { id, zone, sent_s, progress: Mutex::new(progress) }))
 }
 
 #[cfg(test)]
