@@ -66,7 +66,7 @@ pub fn export(arguments: &ExportArguments, out: &mut impl Write) -> Result<()> {
         std::io::copy(&mut text, out)?;
         return Ok(());
     };
-    let write = || -> Result<()> {
+    let mut write = || -> Result<()> {
         let aside = aside(target);
         let mut file = File::create(&aside)?;
         let copied = std::io::copy(&mut text, &mut file).and_then(|_| file.sync_all());
