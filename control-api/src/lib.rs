@@ -13,12 +13,14 @@ pub mod error;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod metrics;
 pub mod native;
 mod openapi;
 pub mod outgoing;
 pub mod router;
 pub mod service;
 pub mod source_types;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 mod time;

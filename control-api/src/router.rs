@@ -14,21 +14,23 @@ use tokio::sync::Semaphore;
 
 use crate::auth::guard;
 use crate::error::ApiError;
-use crate::http::front::Front;
+use crate::http::front::{self, Front};
 use crate::limits::{EXAMINATIONS, Limits};
+use crate::metrics::{self, RequestMetrics};
 use crate::native::health;
 use crate::openapi;
 use crate::outgoing::Outgoing;
 use crate::service::Service;
+use crate::statistics::Statistics;
 use crate::unserved;
 use crate::v1::account::{billing, keys, secrets, settings, teams, usage, users, whitelists};
 use crate::v1::{
     activity, catalog, dnssec, explain, export, feeds, import, paged_search, push, records, search, simulate,
-    sources, tsig, versions, zones,
+    sources, stats, tsig, versions, zones,
 };
 
-/// Writes counters of the rest of the process in the Prometheus text format.
-pub type MetricsWriter = Arc<dyn Fn() -> String + Send + Sync>;
+/// Adds what the rest of the process counts.
+pub type MetricsWriter = Arc<dyn Fn(&mut metrics::Text) + Send + Sync>;
 
 /// Settings of the HTTP side.
 #[derive(Clone, Default)]
@@ -41,6 +43,8 @@ pub struct ApiOptions {
     pub outgoing: Option<Outgoing>,
     /// The folder for files that are needed for a while only; that of the system when there is none.
     pub scratch: Option<PathBuf>,
+    /// How many queries there were.
+    pub statistics: Arc<Statistics>,
 }
 
 /// What every handler may use.
@@ -57,6 +61,7 @@ pub struct ApiState {
     /// Places for work that may take a while.
     pub(crate) examinations: Arc<Semaphore>,
     pub(crate) populations: Arc<simulate::Populations>,
+    pub(crate) request_metrics: Arc<RequestMetrics>,
 }
 
 impl ApiState {
@@ -92,9 +97,18 @@ pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
     let (options, imports, exports) = (Arc::new(options), Arc::default(), Arc::default());
     let (examinations, populations) = (Arc::new(Semaphore::new(EXAMINATIONS)), Arc::default());
-    let state =
-        ApiState { service: service.clone(), geo, options, imports, exports, examinations, populations };
-    let front = Arc::new(Front::new(service, routes().with_state(state), limits));
+    let request_metrics = Arc::<RequestMetrics>::default();
+    let state = ApiState {
+        service: service.clone(),
+        geo,
+        options,
+        imports,
+        exports,
+        examinations,
+        populations,
+        request_metrics: Arc::clone(&request_metrics),
+    };
+    let front = Arc::new(Front::new(service, routes().with_state(state), limits, request_metrics));
     Router::new().fallback(move |request: Request| {
         let front = Arc::clone(&front);
         async move { front.handle(request).await }
@@ -108,9 +122,11 @@ fn routes() -> Router<ApiState> {
         .merge(data())
         .merge(catalogs())
         .merge(account())
+        .merge(statistics())
         // There are none yet. Tools that manage steered records list them before they do anything else.
         .route("/v1/monitoring/jobs", get(catalog::monitoring_jobs).fallback(not_served))
         .route_layer(axum::middleware::from_fn(guard::check))
+        .route_layer(axum::middleware::from_fn(front::note_route))
         .fallback(not_served)
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
             let message = format!("{method} is not allowed for {}", uri.path());
@@ -209,6 +225,16 @@ fn account() -> Router<ApiState> {
         .route("/billing-usage/v1/filter-chains", get(usage::filter_chains))
         .route("/billing-usage/v1/monitors", get(usage::monitors))
         .route("/billing-usage/v1/redirects", get(usage::redirects))
+}
+
+fn statistics() -> Router<ApiState> {
+    Router::new()
+        .route("/v1/stats/qps", get(stats::account_rate))
+        .route("/v1/stats/qps/{zone}", get(stats::zone_rate))
+        .route("/v1/stats/qps/{zone}/{domain}/{type}", get(stats::record_rate))
+        .route("/v1/stats/usage", get(stats::account_usage))
+        .route("/v1/stats/usage/{zone}", get(stats::zone_usage))
+        .route("/v1/stats/usage/{zone}/{domain}/{type}", get(stats::record_usage))
 }
 
 fn catalogs() -> Router<ApiState> {

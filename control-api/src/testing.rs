@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::router::{ApiOptions, router};
 use crate::service::account::{KeyDoc, Member, SecretDoc};
 use crate::service::{Actor, Service, ServiceOptions, Transaction};
+use crate::statistics::Statistics;
 
 /// The secret of the key that every test uses.
 pub(crate) const KEY: &str = "test-key";
@@ -40,6 +41,7 @@ fn key_document(service: &Service, name: &str, permissions: Permissions) -> KeyD
 /// A running API without a socket.
 pub(crate) struct TestApi {
     pub(crate) service: Service,
+    pub(crate) statistics: Arc<Statistics>,
     router: Router,
 }
 
@@ -104,8 +106,9 @@ impl TestApi {
             let key = KeyDoc { id: "5".repeat(24), name: "tests".to_owned(), ..key };
             service.commit(&Actor::system(), |transaction| transaction.put_key(key)).await.unwrap();
         }
+        let statistics = Arc::clone(&api.statistics);
         let router = router(service.clone(), GeoHandle::new(GeoData::embedded()), api);
-        Self { service, router }
+        Self { service, statistics, router }
     }
 
     /// Sends a request as it is.

@@ -42,7 +42,6 @@ const FAMILIES: &[Family] = &[
     later(&["v1", "notifytypes"], "notification lists"),
     other(&["v1", "stats", "leases"], "DHCP"),
     other(&["v1", "stats", "lps"], "DHCP"),
-    later(&["v1", "stats"], "query statistics"),
     later(&["v1", "pulsar"], "Pulsar"),
     later(&["v1", "datasets"], "datasets"),
     later(&["v1", "redirect"], "redirects"),
@@ -86,7 +85,6 @@ mod tests {
             ("/v1/monitoring/jobs", "monitoring"),
             ("/v1/lists", "notification lists"),
             ("/alerting/v1/alerts/1/test", "alerts"),
-            ("/v1/stats/qps", "query statistics"),
         ] {
             let error = answer(path);
             assert_eq!(error.status, StatusCode::NOT_IMPLEMENTED, "{path}");

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::{ArcSwap, Cache};
 use filters::Entropy;
 use geoip_data::{GeoData, GeoHandle};
-use zones::{Asker, QueryName, Snapshot, SnapshotCell, Workspace};
+use zones::{Asker, QueryName, Snapshot, SnapshotCell, TallyKeys, Workspace};
 
 use crate::edns::client_subnet::likely_network;
 use crate::edns::cookie::{CookieOption, Demand};
@@ -28,6 +28,7 @@ use crate::query::{Query, Sender, Unreadable, Verdict};
 use crate::resolve::{Authority, Resolution};
 use crate::steering::Steering;
 use crate::telemetry::counters::{Counter, Counters};
+use crate::telemetry::tally::TallyWriter;
 
 /// How a query came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,7 @@ pub struct Responder {
     question: Box<QueryName>,
     alias: Box<QueryName>,
     counters: Arc<Counters>,
+    tally: Option<TallyWriter>,
 }
 
 /// A reply that is written.
@@ -125,6 +127,7 @@ impl Responder {
             question: Box::default(),
             alias: Box::default(),
             counters: Arc::new(Counters::default()),
+            tally: None,
         }
     }
 
@@ -136,6 +139,11 @@ impl Responder {
     /// The same responder, which tells clients with connections for how long these may be idle (RFC 7828).
     pub fn with_idle_timeout(self, timeout: Duration) -> Self {
         Self { idle_timeout: Some(IdleTimeout::new(timeout)), ..self }
+    }
+
+    /// The same responder, which tells `tally` for which zone and record each query was.
+    pub fn with_tally(self, tally: TallyWriter) -> Self {
+        Self { tally: Some(tally), ..self }
     }
 
     /// What this responder and its transport count.
@@ -348,6 +356,12 @@ impl Responder {
         let mut resolution =
             Resolution::new(self.snapshot.load(), query.record_type, self.policy.any, reply, steering);
         let ending = resolution.run(&self.question, &mut self.alias);
+        self.counters.count_type(query.record_type.into());
+        if let Some((tally, answering)) = self.tally.as_mut().zip(ending.answering)
+            && !tally.add(TallyKeys::of_query(&self.question, answering))
+        {
+            self.counters.count(Counter::TallyLost);
+        }
         let mut flags = reply_flags(&query.header);
         // Data of class ANY could have come from elsewhere as well (RFC 1035, 3.2.5): it is nobody's word.
         if ending.authority == Authority::Ours && query.class == class::IN {

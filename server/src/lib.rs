@@ -34,4 +34,5 @@ pub use config::{ServerConfig, TcpLimits};
 pub use engine::{Disposition, DropReason, Peer, Responder, Transport};
 pub use policy::Policy;
 pub use server::{BindError, RunningServer, Server};
-pub use telemetry::counters::{Counter, CounterTotals, Counters};
+pub use telemetry::counters::{Counter, CounterTotals, Counters, QueryType};
+pub use telemetry::tally::{TallyReader, TallyWriter};

@@ -9,6 +9,7 @@
 //! | sockets | each worker has its own; `SO_REUSEPORT` spreads the clients |
 //! | buffers, responder, entropy | each worker has its own |
 //! | counters | each worker has its own, on cache lines of its own |
+//! | rings of tallies | each worker has its own; who adds up frees places, and is woken, once in thousands of queries |
 //! | the cells of snapshot and geography | a publish or reload; a worker compares a pointer with the one it holds, and counts a reference only after a change |
 //! | live values of feeds | a feed |
 //! | stop flag | the end of the server |
@@ -36,6 +37,7 @@ use crate::limits;
 use crate::sys::socket::{self, Turn};
 use crate::tcp::{self, Admission, TcpWorker};
 use crate::telemetry::counters::{Counter, CounterTotals, Counters};
+use crate::telemetry::tally::TallyReader;
 use crate::udp::UdpWorker;
 use crate::worker;
 
@@ -71,6 +73,7 @@ type Place = (String, Option<usize>);
 pub struct RunningServer {
     addresses: Vec<SocketAddr>,
     counters: Vec<Arc<Counters>>,
+    tallies: Option<TallyReader>,
     admission: Arc<Admission>,
     stop: Arc<AtomicBool>,
     tcp_wakers: Vec<Arc<Waker>>,
@@ -110,6 +113,7 @@ impl Server {
         let mut running = RunningServer {
             addresses: self.local_addrs(),
             counters: Vec::new(),
+            tallies: Some(TallyReader::default()),
             admission: Arc::new(Admission::new(self.config.tcp)),
             stop: Arc::default(),
             tcp_wakers: Vec::new(),
@@ -205,6 +209,12 @@ impl RunningServer {
         totals
     }
 
+    /// Which zones and records queries are for, to be taken out from now on. There is only one reader: `None` if
+    /// it was given out before.
+    pub fn take_tallies(&mut self) -> Option<TallyReader> {
+        self.tallies.take()
+    }
+
     /// Octets of the smallest receive buffer of a UDP socket, as granted by the kernel.
     pub fn udp_receive_buffer(&self) -> usize {
         self.udp_sockets.iter().map(|socket| socket::receive_buffer(socket)).min().unwrap_or(0)
@@ -220,6 +230,7 @@ impl RunningServer {
     pub fn shutdown(self) {}
 
     fn spawn_udp(&mut self, place: Place, socket: UdpSocket, responder: Responder) -> io::Result<()> {
+        let responder = self.tallied(responder);
         let socket = Arc::new(socket);
         self.counters.push(Arc::clone(responder.counters()));
         self.udp_sockets.push(Arc::clone(&socket));
@@ -234,10 +245,19 @@ impl RunningServer {
         responder: Responder,
         shared: tcp::Shared,
     ) -> io::Result<()> {
+        let responder = self.tallied(responder);
         self.counters.push(Arc::clone(responder.counters()));
         let worker = TcpWorker::new(listeners, responder, shared)?;
         self.tcp_wakers.push(worker.waker());
         self.spawn(place, move || worker.run())
+    }
+
+    /// Gives a worker its ring. The reader is given out only after all workers are there.
+    fn tallied(&mut self, responder: Responder) -> Responder {
+        match &mut self.tallies {
+            Some(tallies) => responder.with_tally(tallies.new_writer()),
+            None => responder,
+        }
     }
 
     fn spawn(&mut self, (name, processor): Place, work: impl FnOnce() + Send + 'static) -> io::Result<()> {

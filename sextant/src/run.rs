@@ -18,8 +18,9 @@ use axum::Router;
 use control_api::{
     ApiOptions, Service, ServiceOptions,
     auth::{AdminKey, open_admin_key},
+    http::tls::Certificate,
     outgoing::Outgoing,
-    router::MetricsWriter,
+    statistics::{Collector, Statistics},
 };
 use geoip_data::{GeoHandle, reload};
 use server::{RunningServer, Server, ServerConfig};
@@ -27,7 +28,7 @@ use store::{JournalStore, Store};
 
 use crate::{
     config::{Config, DnsAddresses},
-    demo, signals,
+    demo, metrics, signals,
 };
 
 /// How often the geography files are looked at for changes.
@@ -79,8 +80,11 @@ struct Started {
     geo: GeoHandle,
     geo_watcher: Option<reload::Watcher>,
     dns: Arc<RunningServer>,
+    statistics: Arc<Statistics>,
+    collector: Collector,
     api_listener: TcpListener,
     api_address: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
     admin_key: AdminKey,
 }
 
@@ -90,6 +94,11 @@ impl Started {
         let (store, report) = JournalStore::open(&config.data_dir, options)?;
         tracing::info!(revision = report.revision, replayed = report.replayed, "store opened");
         let store = Arc::new(store);
+        // Before the zones are loaded, because these are found under the same hashes.
+        let folder = config.data_dir.join("statistics");
+        let statistics = Statistics::open(&folder)
+            .with_context(|| format!("cannot open the statistics in {}", folder.display()))?;
+        let statistics = Arc::new(statistics);
         let options = ServiceOptions {
             nameservers: config.nameservers.clone(),
             hostmaster: config.hostmaster.clone(),
@@ -104,13 +113,27 @@ impl Started {
         let api_listener = TcpListener::bind(config.api)
             .map_err(|error| anyhow!("cannot listen on {} for the API: {error}", config.api))?;
         let api_address = api_listener.local_addr()?;
+        let certificate = open_certificate(config)?;
         // Last of what can be refused, because a key that was printed must belong to a server that runs.
         let admin_key = open_admin_key(&service, &config.data_dir, config.admin_key.as_deref())?;
 
         let has_files = files.city.is_some() || files.asn.is_some();
         let geo_watcher = has_files.then(|| reload::watch(files, geo.clone(), GEO_CHECK_INTERVAL));
-        let dns = Arc::new(dns.start().context("cannot start the DNS workers")?);
-        Ok(Self { store, service, geo, geo_watcher, dns, api_listener, api_address, admin_key })
+        let mut dns = dns.start().context("cannot start the DNS workers")?;
+        let collector = collect(&mut dns, &service, &statistics).context("cannot start counting queries")?;
+        Ok(Self {
+            store,
+            service,
+            geo,
+            geo_watcher,
+            dns: Arc::new(dns),
+            statistics,
+            collector,
+            api_listener,
+            api_address,
+            certificate,
+            admin_key,
+        })
     }
 
     fn run(self, config: &Config) -> Result<(), Failure> {
@@ -130,6 +153,8 @@ impl Started {
         drop(self.geo_watcher);
         // The last owner: the API's share went with its runtime. Dropping it drains and joins the workers.
         drop(self.dns);
+        // Counts the last queries.
+        drop(self.collector);
         self.service.shutdown();
         drop(self.service);
         match Arc::try_unwrap(self.store) {
@@ -146,7 +171,8 @@ impl Started {
 async fn serve(started: &Started, config: &Config) -> Result<(), Failure> {
     let stop = signals::stop_requested().map_err(|error| Failure::Start(error.into()))?;
     let options = ApiOptions {
-        metrics: Some(metrics_writer(&started.dns)),
+        metrics: Some(metrics::writer(&started.dns)),
+        statistics: Arc::clone(&started.statistics),
         outgoing: config.outgoing.then(Outgoing::https),
         scratch: Some(config.data_dir.clone()),
         ..ApiOptions::default()
@@ -159,48 +185,35 @@ async fn serve(started: &Started, config: &Config) -> Result<(), Failure> {
         let signal = stop.await;
         tracing::info!(signal, "stopping");
     };
-    control_api::http::serve(listener, router, stopped).await.map_err(|error| Failure::Running(error.into()))
+    let certificate = started.certificate.clone();
+    let served = control_api::http::serve(listener, router, certificate, stopped).await;
+    served.map_err(|error| Failure::Running(error.into()))
 }
 
-/// What `/metrics` shows of the DNS side: one counter per line, named `sextant_dns_…_total`.
-fn metrics_writer(dns: &Arc<RunningServer>) -> MetricsWriter {
-    // Weak: an API connection that outlives its deadline must not keep the DNS workers alive.
-    let dns = Arc::downgrade(dns);
-    Arc::new(move || {
-        let Some(dns) = dns.upgrade() else { return String::new() };
-        let mut text = String::new();
-        for (counter, count) in dns.counters().iter() {
-            let name = counter.name();
-            let _ =
-                writeln!(text, "# TYPE sextant_dns_{name}_total counter\nsextant_dns_{name}_total {count}");
+/// The certificate of the API, if there is to be one.
+fn open_certificate(config: &Config) -> Result<Option<Arc<Certificate>>> {
+    match (&config.api_tls_cert, &config.api_tls_key) {
+        (Some(certificate), Some(key)) => {
+            let opened = Certificate::open(certificate, key).context("cannot serve the API over TLS")?;
+            Ok(Some(opened))
         }
-        let _ = writeln!(
-            text,
-            "# TYPE sextant_dns_udp_receive_buffer_bytes gauge\nsextant_dns_udp_receive_buffer_bytes {}",
-            dns.udp_receive_buffer()
-        );
-        let _ = writeln!(
-            text,
-            "# TYPE sextant_dns_tcp_open gauge\nsextant_dns_tcp_open {}",
-            dns.open_connections()
-        );
-        if let Some(octets) = resident_octets() {
-            // The name that Prometheus gives it for every process.
-            let _ = writeln!(
-                text,
-                "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {octets}"
-            );
-        }
-        text
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(anyhow!("api_tls_cert: api_tls_key is needed as well")),
+        (None, Some(_)) => Err(anyhow!("api_tls_key: api_tls_cert is needed as well")),
+    }
+}
+
+/// Starts counting queries by zone and record.
+fn collect(
+    dns: &mut RunningServer,
+    service: &Service,
+    statistics: &Arc<Statistics>,
+) -> io::Result<Collector> {
+    let mut tallies = dns.take_tallies().unwrap_or_default();
+    Collector::start(Arc::clone(statistics), service.clock().clone(), move |each| {
+        tallies.wake_this_thread();
+        tallies.take(each);
     })
-}
-
-/// The memory that this process has in use; nothing where the system does not tell.
-fn resident_octets() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
 }
 
 /// Binds the DNS sockets. A default address that this machine does not have is skipped.
@@ -233,8 +246,9 @@ async fn guide(started: &Started, config: &Config, router: &Router) -> Result<St
         writeln!(text, "  DNS  {address}  (UDP and TCP)")?;
     }
     let api = started.api_address;
+    let scheme = if started.certificate.is_some() { "https" } else { "http" };
     let sources = started.geo.load().sources();
-    writeln!(text, "  API  http://{api}/v1  (header X-NSONE-Key)")?;
+    writeln!(text, "  API  {scheme}://{api}/v1  (header X-NSONE-Key)")?;
     writeln!(text, "  Data {}", config.data_dir.display())?;
     writeln!(text, "  Geo  {}; AS numbers: {}", sources.location, sources.asn)?;
     let key_file = config.data_dir.join("admin.key");
@@ -247,10 +261,13 @@ async fn guide(started: &Started, config: &Config, router: &Router) -> Result<St
 
     writeln!(text, "\nTry:")?;
     let curl = format!("curl -H \"X-NSONE-Key: {shown_key}\"");
-    writeln!(text, "  {curl} -X PUT http://{api}/v1/zones/example.test -d '{{\"zone\":\"example.test\"}}'")?;
     writeln!(
         text,
-        "  {curl} -X PUT http://{api}/v1/zones/example.test/www.example.test/A -d '{{\"zone\":\"example.test\",\"domain\":\"www.example.test\",\"type\":\"A\",\"answers\":[{{\"answer\":[\"192.0.2.1\"]}}]}}'"
+        "  {curl} -X PUT {scheme}://{api}/v1/zones/example.test -d '{{\"zone\":\"example.test\"}}'"
+    )?;
+    writeln!(
+        text,
+        "  {curl} -X PUT {scheme}://{api}/v1/zones/example.test/www.example.test/A -d '{{\"zone\":\"example.test\",\"domain\":\"www.example.test\",\"type\":\"A\",\"answers\":[{{\"answer\":[\"192.0.2.1\"]}}]}}'"
     )?;
     writeln!(text, "  dig @{} -p {} www.example.test A", dns.ip(), dns.port())?;
     if config.demo {

@@ -12,6 +12,7 @@ mod feeds;
 mod import;
 mod lookup;
 mod raw;
+mod statistics;
 mod steering;
 mod while_changing;
 mod zones;

@@ -14,6 +14,7 @@ pub mod record;
 pub mod record_type;
 pub mod snapshot;
 pub mod steering;
+pub mod tally;
 pub mod validate;
 pub mod zone;
 pub mod zone_file;
@@ -30,5 +31,6 @@ pub use snapshot::{
     SoaNames, SoaView, Steered, World, Zone, ZoneMatch,
 };
 pub use steering::{Asker, Chosen, Workspace};
+pub use tally::{Answering, TallyKeys};
 pub use validate::ValidationError;
 pub use zone::ZoneDoc;

@@ -108,6 +108,13 @@ pub const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
     ("PUT", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
     ("POST", "/v1/feed/{source}", Needs::Right(PushToDatafeeds)),
+    // Statistics.
+    ("GET", "/v1/stats/qps", Needs::Right(ViewZones)),
+    ("GET", "/v1/stats/qps/{zone}", Zone(ViewZones, Reach::Records)),
+    ("GET", "/v1/stats/qps/{zone}/{domain}/{type}", Record(ViewZones)),
+    ("GET", "/v1/stats/usage", Needs::Right(ViewZones)),
+    ("GET", "/v1/stats/usage/{zone}", Zone(ViewZones, Reach::Records)),
+    ("GET", "/v1/stats/usage/{zone}/{domain}/{type}", Record(ViewZones)),
     // The account.
     ("GET", "/v1/account/apikeys", Needs::Right(ManageApikeys)),
     ("PUT", "/v1/account/apikeys", Needs::Right(ManageApikeys)),

@@ -1,13 +1,16 @@
 //! The front: what every request passes before its handler, and every reply after it.
 //!
-//! In order: one spelling of the path; the key (401 before anything else is looked at, also before an unknown
+//! In order: an identifier, which is in every log line about the request; the size of the head (431); one
+//! spelling of the path; the key (401 before anything else is looked at, also before an unknown
 //! path); the rate of that key (429); requests at once (429); the handler, with a deadline (503) and a guard
-//! against panics (500); then the headers every reply carries, and an entity tag on reads.
+//! against panics (500); then the headers every reply carries, and an entity tag on reads. What came and how it
+//! was answered is counted.
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header, uri};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header, uri};
+use axum::middleware::Next;
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use super::body::BodyPolicy;
 use super::feed_urls::FeedUrls;
@@ -24,9 +28,11 @@ use super::headers::{entity_tag, fixed_headers, tag_matches};
 use super::path::{self, PathError};
 use super::query::Params;
 use super::rate::{RateLimiter, RateState};
+use super::request_id::RequestId;
 use super::serve::Peer;
 use crate::error::ApiError;
 use crate::limits::{self, Limits};
+use crate::metrics::RequestMetrics;
 use crate::service::{Actor, Service};
 
 /// Paths that say how the process is, for probes that hold no key, and what the API is.
@@ -42,11 +48,28 @@ pub(crate) struct Front {
     feed_urls: FeedUrls,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    metrics: Arc<RequestMetrics>,
+}
+
+/// The template of the route that a request took, in the extensions of its reply.
+#[derive(Clone)]
+struct Route(Arc<str>);
+
+/// Tells the front which route a request took.
+pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response<Body> {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(Route(path.as_str().into()));
+    response
 }
 
 impl Front {
     /// Puts the front before `routes`.
-    pub(crate) fn new(service: Service, routes: Router, limits: Limits) -> Self {
+    pub(crate) fn new(
+        service: Service,
+        routes: Router,
+        limits: Limits,
+        metrics: Arc<RequestMetrics>,
+    ) -> Self {
         let buckets = limits::RATE_BUCKETS;
         Self {
             service,
@@ -57,11 +80,29 @@ impl Front {
             requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
             bodies: Arc::new(Semaphore::new(limits::BODY_BUDGET_BYTES / 1024)),
             limits: Arc::new(limits),
+            metrics,
         }
     }
 
     /// Answers one request.
-    pub(crate) async fn handle(&self, mut request: Request) -> Response<Body> {
+    pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
+        let (begin, method) = (Instant::now(), request.method().clone());
+        let id = RequestId::of_request(request.headers());
+        // At the level of errors, so that no filter leaves the identifier out of a line that it lets pass.
+        let span = tracing::error_span!("request", id = id.as_str());
+        let response = async { id.mark(self.answer(request).await).await }.instrument(span).await;
+        let route = response.extensions().get::<Route>().map(|Route(route)| Arc::clone(route));
+        self.metrics.observe(method.as_str(), route, response.status().as_u16(), begin.elapsed());
+        response
+    }
+
+    async fn answer(&self, mut request: Request) -> Response<Body> {
+        if let Some(message) = head_is_too_large(request.headers()) {
+            let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
+            let mut response = error.into_response();
+            fixed_headers(response.headers_mut());
+            return response;
+        }
         let path = path::normalize(request.uri().path());
         if path.as_deref().is_ok_and(|path| PUBLIC_PATHS.contains(&path)) {
             let mut response = self.routed(request, path).await;
@@ -191,6 +232,23 @@ async fn tagged(response: Response<Body>, conditions: &HeaderMap) -> Response<Bo
     Response::from_parts(parts, Body::from(body))
 }
 
+/// Why the headers of a request are refused. The HTTP layer lets through a little more than this, so that there is
+/// a reply with a message.
+fn head_is_too_large(headers: &HeaderMap) -> Option<String> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers.len() > limits::HEADER_COUNT {
+        Some(format!(
+            "the request has {} header lines; at most {} are taken",
+            headers.len(),
+            limits::HEADER_COUNT
+        ))
+    } else if bytes > limits::HEADER_BYTES {
+        Some(format!("the request has {bytes} bytes of headers; at most {} are taken", limits::HEADER_BYTES))
+    } else {
+        None
+    }
+}
+
 /// One host may use any address of its /64, so IPv6 is counted by network.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -231,16 +289,17 @@ fn wrong_network(actor: &Actor) -> ApiError {
 
 fn too_many_requests(rate: RateState) -> Response<Body> {
     let message = format!("rate limit of {} requests per {} s exceeded", rate.limit, rate.period_s);
-    retry_later(&message)
+    // Until the bucket holds a token again.
+    retry_later(&message, rate.period_s.div_ceil(rate.limit.max(1)).max(1))
 }
 
 fn overloaded() -> Response<Body> {
-    retry_later("too many requests are being worked on; try again in a moment")
+    retry_later("too many requests are being worked on; try again in a moment", 1)
 }
 
-fn retry_later(message: &str) -> Response<Body> {
+fn retry_later(message: &str, after_s: u32) -> Response<Body> {
     let mut response = ApiError::new(StatusCode::TOO_MANY_REQUESTS, message).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response.headers_mut().insert(header::RETRY_AFTER, after_s.into());
     response
 }
 

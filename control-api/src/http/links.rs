@@ -5,11 +5,12 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use std::convert::Infallible;
 
 use super::path::encode_into;
 use super::query::Params;
+use super::serve::Secure;
 
 /// Where the client found this resource: what a link to another page of it is built from.
 #[derive(Clone, Debug)]
@@ -38,7 +39,11 @@ impl Origin {
         (header::LINK, link.expect("host is checked and the rest is escaped: visible ASCII only"))
     }
 
-    fn scheme(headers: &HeaderMap) -> &'static str {
+    fn scheme(parts: &Parts) -> &'static str {
+        if parts.extensions.get::<Secure>().is_some() {
+            return "https";
+        }
+        let headers = &parts.headers;
         // Several proxies append; the first value is the one nearest to the client.
         let forwarded = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
         let first = forwarded.and_then(|list| list.split(',').next()).unwrap_or_default();
@@ -63,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let query = Params::parse(parts.uri.query().unwrap_or_default()).unwrap_or_default();
         Ok(Self {
-            scheme: Self::scheme(&parts.headers),
+            scheme: Self::scheme(parts),
             host: Self::host(parts),
             path: parts.uri.path().to_owned(),
             query: query.pairs().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),

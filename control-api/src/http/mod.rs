@@ -1,7 +1,7 @@
 //! What happens to every request before and after its handler.
 //!
 //! ```text
-//! connection (serve) → path normalised → key checked → rate and concurrency → handler → headers, ETag
+//! connection (serve, tls) → request id → path normalised → key checked → rate and concurrency → handler → headers, ETag
 //! ```
 //!
 //! Handlers see only requests that passed all of it, with the acting key in the request's extensions.
@@ -15,7 +15,9 @@ pub mod path;
 pub mod query;
 pub mod rate;
 pub mod reply;
+pub(crate) mod request_id;
 pub mod serve;
+pub mod tls;
 
 pub use body::{JsonObject, OptionalObject};
 pub use links::Origin;

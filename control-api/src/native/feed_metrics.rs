@@ -1,19 +1,19 @@
 //! What `/metrics` shows of data sources and feeds.
 
-use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use crate::limits::SOURCES_MEASURED;
+use crate::metrics::{Kind, Text};
 use crate::service::Service;
 
-/// Writes the counters of sources, and what became of silent feeds, in the Prometheus text format.
+/// Writes the counters of sources, and what became of silent feeds.
 ///
 /// The id of a source is the secret of its feed URL, so only how it begins is shown.
-pub(super) fn write(service: &Service, text: &mut String) {
+pub(super) fn write(service: &Service, text: &mut Text) {
     let mut sources = service.live_sources();
     sources.sort_unstable_by_key(|source| source.document.id);
-    text.push_str("# HELP sextant_source_pushes_total Pushes to a data source by what became of them.\n");
-    text.push_str("# TYPE sextant_source_pushes_total counter\n");
+    let family =
+        ("sextant_source_pushes_total", Kind::Counter, "Pushes to a data source by what became of them.");
     for source in sources.iter().take(SOURCES_MEASURED) {
         let counts = &source.counts;
         for (outcome, count) in [
@@ -24,31 +24,26 @@ pub(super) fn write(service: &Service, text: &mut String) {
             ("limited", &counts.limited),
         ] {
             let id = source.document.id.to_string();
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "sextant_source_pushes_total{{source=\"{}\",sourcetype=\"{}\",outcome=\"{outcome}\"}} {}",
-                &id[..8],
-                source.document.sourcetype,
-                count.load(Ordering::Relaxed)
-            );
+            let labels =
+                [("source", &id[..8]), ("sourcetype", &source.document.sourcetype), ("outcome", outcome)];
+            text.sample(family, &labels, count.load(Ordering::Relaxed));
         }
     }
     let (expirations, expired) = service.expirations();
     for (name, kind, help, value) in [
         (
             "sextant_feed_expirations_total",
-            "counter",
+            Kind::Counter,
             "Times that a silent feed's values became unknown.",
             expirations,
         ),
         (
             "sextant_feeds_expired",
-            "gauge",
+            Kind::Gauge,
             "Feeds whose values are unknown because they fell silent.",
             expired as u64,
         ),
     ] {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        text.sample((name, kind, help), &[], value);
     }
 }

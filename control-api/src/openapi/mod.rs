@@ -17,7 +17,7 @@ use crate::http;
 use crate::native::health;
 use crate::v1::{
     account, activity, catalog, dnssec, explain, export, feeds, import, paged_search, push, records, search,
-    simulate, sources, tsig, versions, zones,
+    simulate, sources, stats, tsig, versions, zones,
 };
 
 /// Every documented handler.
@@ -119,6 +119,12 @@ use crate::v1::{
     account::usage::filter_chains,
     account::usage::monitors,
     account::usage::redirects,
+    stats::account_rate,
+    stats::zone_rate,
+    stats::record_rate,
+    stats::account_usage,
+    stats::zone_usage,
+    stats::record_usage,
 ))]
 struct Operations;
 
@@ -130,6 +136,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/data.json"),
     include_str!("schemas/catalog.json"),
     include_str!("schemas/account.json"),
+    include_str!("schemas/stats.json"),
 ];
 
 /// What stands in a path for `{zone}`, `{domain}` and so on: name → description and schema.

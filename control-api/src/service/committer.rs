@@ -13,6 +13,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use axum::http::StatusCode;
 use store::{ChangeSet, Store, StoreError};
@@ -27,6 +28,7 @@ use super::overlay::{Layer, View};
 use super::transaction::{Effects, Finished, Surroundings, Transaction, Visible};
 use super::{Committed, ServiceOptions};
 use crate::error::ApiError;
+use crate::metrics::ChangeMetrics;
 
 /// Requests that share one write at most: beyond this, waiting for the batch costs more than the disk.
 const BATCH_REQUESTS: usize = 1024;
@@ -125,6 +127,7 @@ pub(crate) struct Committer {
     pub(crate) options: Arc<ServiceOptions>,
     /// Set when memory may differ from the disk; see the module's documentation.
     pub(crate) broken: Arc<AtomicBool>,
+    pub(crate) metrics: Arc<ChangeMetrics>,
     /// The time given to the last transaction, so that times only grow.
     pub(crate) last_us: u64,
 }
@@ -230,7 +233,9 @@ impl Committer {
         let revision = if sets.is_empty() {
             self.store.revision()
         } else {
+            let begin = Instant::now();
             let stored = catch_unwind(AssertUnwindSafe(|| self.store.commit(sets)));
+            self.metrics.commit.observe(begin.elapsed());
             match stored {
                 Ok(Ok(revision)) => revision,
                 Ok(Err(error)) => {
@@ -268,6 +273,7 @@ impl Committer {
         }
         self.directory.apply(effects.account);
         if !effects.visible.is_empty() {
+            let begin = Instant::now();
             let mut update = self.world.update();
             for visible in effects.visible {
                 match visible {
@@ -276,6 +282,7 @@ impl Committer {
                 }
             }
             self.snapshot.store(update.publish(revision));
+            self.metrics.publish.observe(begin.elapsed());
         }
     }
 }

@@ -121,6 +121,12 @@ impl Directory {
         self.feeds.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
+    /// When each feed got its last value, in unix seconds; 0 for one that never got any.
+    pub(crate) fn each_feed_update(&self, mut each: impl FnMut(u64)) {
+        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
+        feeds.values().for_each(|feed| each(feed.cell.updated_at_s()));
+    }
+
     /// Adds a feed, or removes it.
     pub(crate) fn set_feed(&self, id: FeedId, feed: Option<LiveFeed>) {
         let mut feeds = self.feeds.write().unwrap_or_else(PoisonError::into_inner);

@@ -56,6 +56,7 @@ use self::directory::Directory;
 use self::expiry::{Sweeper, SweeperThread};
 use crate::auth::KeyHasher;
 use crate::error::ApiError;
+use crate::metrics::ChangeMetrics;
 
 /// Requests that may wait for the committer. A full queue makes further ones wait, up to
 /// [`QUEUE_PATIENCE`].
@@ -174,6 +175,7 @@ struct Inner {
     ready: AtomicBool,
     /// Set by the committer when memory may differ from the disk.
     broken: Arc<AtomicBool>,
+    change_metrics: Arc<ChangeMetrics>,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// When it was last written down at what times secrets were used, unix time in seconds.
     accesses_kept_s: AtomicU64,
@@ -195,6 +197,7 @@ impl Service {
         let started_s = options.clock.now_us() / 1_000_000;
         let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
         let broken = Arc::new(AtomicBool::new(false));
+        let change_metrics = Arc::<ChangeMetrics>::default();
         let committer = committer::Committer {
             store: Arc::clone(&store),
             world,
@@ -202,6 +205,7 @@ impl Service {
             directory: Arc::clone(&directory),
             options: Arc::clone(&options),
             broken: Arc::clone(&broken),
+            metrics: Arc::clone(&change_metrics),
             last_us: 0,
         };
         let thread = std::thread::Builder::new()
@@ -221,6 +225,7 @@ impl Service {
             hasher,
             ready: AtomicBool::new(true),
             broken,
+            change_metrics,
             committer: Mutex::new(Some(thread)),
             accesses_kept_s: AtomicU64::new(started_s),
         })))
@@ -250,6 +255,21 @@ impl Service {
     /// is on disk; queries go on being answered.
     pub fn takes_changes(&self) -> bool {
         self.is_ready() && !self.0.broken.load(Ordering::Acquire)
+    }
+
+    /// Where the time of changes comes from.
+    pub fn clock(&self) -> &Clock {
+        &self.0.options.clock
+    }
+
+    /// How long changes took.
+    pub(crate) fn change_metrics(&self) -> &ChangeMetrics {
+        &self.0.change_metrics
+    }
+
+    /// When each feed got its last value, in unix seconds; 0 for one that never got any.
+    pub(crate) fn each_feed_update(&self, each: impl FnMut(u64)) {
+        self.0.directory.each_feed_update(each);
     }
 
     /// Runs `action` on the committer and answers once what it changed is stored and visible.

@@ -14,6 +14,7 @@ pub mod records;
 pub mod search;
 pub mod simulate;
 pub mod sources;
+pub mod stats;
 pub mod tsig;
 pub mod versions;
 pub mod zones;

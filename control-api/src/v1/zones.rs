@@ -46,7 +46,7 @@ pub(super) fn new_name(field: &str, text: &str) -> Result<Name, ApiError> {
 }
 
 /// The `limit` of a request, bounded.
-fn page_size(parameters: &Params, maximum: usize) -> Result<usize, ApiError> {
+pub(super) fn page_size(parameters: &Params, maximum: usize) -> Result<usize, ApiError> {
     let Some(limit) = parameters.number("limit")? else { return Ok(maximum) };
     Ok(usize::try_from(limit).unwrap_or(maximum).clamp(1, maximum))
 }
@@ -98,7 +98,7 @@ pub(crate) async fn list(
 }
 
 /// Where a page of records begins: `owner/TYPE`.
-fn cursor(text: &str) -> Result<(Name, RecordType), ApiError> {
+pub(super) fn cursor(text: &str) -> Result<(Name, RecordType), ApiError> {
     let parse = || {
         let (owner, rtype) = text.rsplit_once('/')?;
         Some((Name::parse(owner).ok()?, RecordType::parse(rtype)?))

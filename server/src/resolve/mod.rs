@@ -10,7 +10,7 @@ mod alias;
 mod texts;
 
 use filters::Entry;
-use zones::{Lookup, Node, QueryName, RecordType, Rrset, RrsetBody, Snapshot, ZoneMatch};
+use zones::{Answering, Lookup, Node, QueryName, RecordType, Rrset, RrsetBody, Snapshot, ZoneMatch};
 
 use crate::edns::extended_error::ExtendedError;
 use crate::message::ResponseCode;
@@ -45,6 +45,8 @@ pub struct Ending {
     pub authority: Authority,
     /// Something that belongs into the reply did not fit.
     pub is_truncated: bool,
+    /// What of ours answered the question, before aliases were followed; `None` if the name is in no zone.
+    pub answering: Option<Answering>,
 }
 
 /// One question on its way to a reply.
@@ -60,6 +62,7 @@ pub struct Resolution<'a> {
     whole: Mark,
     /// The TTL of the last RRset that was chosen, in seconds.
     chosen_ttl_s: u32,
+    answering: Option<Answering>,
 }
 
 /// The name that is being resolved: the question's, or the target of an alias.
@@ -112,7 +115,19 @@ impl<'a> Resolution<'a> {
     ) -> Self {
         let whole = reply.mark();
         let (code, authority) = (ResponseCode::NoError, Authority::Ours);
-        Self { snapshot, record_type, any, reply, steering, code, authority, whole, chosen_ttl_s: 0 }
+        let answering = None;
+        Self {
+            snapshot,
+            record_type,
+            any,
+            reply,
+            steering,
+            code,
+            authority,
+            whole,
+            chosen_ttl_s: 0,
+            answering,
+        }
     }
 
     /// Resolves `question`; `alias` is room for the names that it leads to.
@@ -126,7 +141,7 @@ impl<'a> Resolution<'a> {
         } else if let Some(ttl_s) = texts_ttl_s {
             texts::add(&mut self.reply, self.steering.texts(), question, ttl_s);
         }
-        Ending { code: self.code, authority: self.authority, is_truncated }
+        Ending { code: self.code, authority: self.authority, is_truncated, answering: self.answering }
     }
 
     /// Completes the reply and returns its length.
@@ -179,6 +194,10 @@ impl<'a> Resolution<'a> {
             }
             return Ok(Step::Done);
         };
+        if current.is_question {
+            let apex_label = found.apex_label;
+            self.answering = Some(Answering { apex_label, record_type: None, encloser_label: None });
+        }
         match found.zone.lookup(current.name, found.apex_label, self.record_type) {
             // The zone above may have no cut where a zone of ours starts. Its word that the name does not
             // exist would be taken for all of that zone (RFC 8020).
@@ -188,6 +207,9 @@ impl<'a> Resolution<'a> {
             Lookup::Found(node) => self.answer_from(node, current, &found),
             Lookup::Wildcard { node, encloser_label } => {
                 self.steering.set_wildcard(current.name, Some(encloser_label));
+                if let Some(answering) = self.answering.as_mut().filter(|_| current.is_question) {
+                    answering.encloser_label = Some(encloser_label);
+                }
                 let step = self.answer_from(node, current, &found);
                 self.steering.set_wildcard(current.name, None);
                 step
@@ -200,6 +222,14 @@ impl<'a> Resolution<'a> {
                 self.code = ResponseCode::NameError;
                 self.deny(current, &found)
             }
+        }
+    }
+
+    /// Notes which record answers the question itself.
+    #[inline]
+    fn set_answering(&mut self, current: Current<'_>, record_type: RecordType) {
+        if let Some(answering) = self.answering.as_mut().filter(|_| current.is_question) {
+            answering.record_type = Some(record_type);
         }
     }
 
@@ -225,8 +255,10 @@ impl<'a> Resolution<'a> {
         }
         let owner = current.owner(0);
         if let Some(rrset) = node.rrset(self.record_type) {
+            self.set_answering(current, rrset.rtype);
             if self.answer(current, &rrset)? { Ok(Step::Done) } else { self.deny(current, found) }
         } else if let Some(cname) = node.rrset(RecordType::CNAME) {
+            self.set_answering(current, RecordType::CNAME);
             let mut target = None;
             self.write(Section::Answer, owner, &cname, Take::First, |rdata| target = Some(rdata))?;
             match target {

@@ -6,3 +6,4 @@
 pub mod affinity;
 pub mod batch;
 pub mod socket;
+pub mod zeroed;

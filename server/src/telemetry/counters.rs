@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use zones::RecordType;
+
 use crate::message::ResponseCode;
 
 /// What is counted.
@@ -81,11 +83,13 @@ pub enum Counter {
     TcpBroken,
     /// Connections that could not be accepted.
     TcpAcceptErrors,
+    /// Queries that are missing in the statistics of zones and records, because nobody added them up in time.
+    TallyLost,
 }
 
 impl Counter {
     /// Every counter, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::UdpQueries,
         Self::TcpQueries,
         Self::NoError,
@@ -120,6 +124,7 @@ impl Counter {
         Self::TcpSlow,
         Self::TcpBroken,
         Self::TcpAcceptErrors,
+        Self::TallyLost,
     ];
 
     /// The name under which the counter is shown: lower case, with underscores.
@@ -159,6 +164,7 @@ impl Counter {
             Self::TcpSlow => "tcp_slow",
             Self::TcpBroken => "tcp_broken",
             Self::TcpAcceptErrors => "tcp_accept_errors",
+            Self::TallyLost => "tally_lost",
         }
     }
 
@@ -179,16 +185,76 @@ impl Counter {
     }
 }
 
+/// The type of a query, as far as types are counted one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryType(u8);
+
+/// The types that are counted one by one.
+const COUNTED_TYPES: [RecordType; 17] = [
+    RecordType::A,
+    RecordType::NS,
+    RecordType::CNAME,
+    RecordType::SOA,
+    RecordType::PTR,
+    RecordType::MX,
+    RecordType::TXT,
+    RecordType::AAAA,
+    RecordType::SRV,
+    RecordType::NAPTR,
+    RecordType::DS,
+    RecordType::DNSKEY,
+    RecordType::TLSA,
+    RecordType::SVCB,
+    RecordType::HTTPS,
+    RecordType::ANY,
+    RecordType::CAA,
+];
+
+/// For each type the number of its counter. Beyond the table, as in the gaps, are all other types.
+static TYPE_NUMBERS: [u8; 258] = {
+    let mut numbers = [COUNTED_TYPES.len() as u8; 258];
+    let mut index = 0;
+    while index < COUNTED_TYPES.len() {
+        numbers[COUNTED_TYPES[index].0 as usize] = index as u8;
+        index += 1;
+    }
+    numbers
+};
+
+impl QueryType {
+    /// Every type that is counted by itself, and what stands for all others.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..=COUNTED_TYPES.len() as u8).map(Self)
+    }
+
+    /// The mnemonic of the type, or `other`.
+    pub fn name(self) -> String {
+        COUNTED_TYPES.get(usize::from(self.0)).map_or_else(|| "other".to_owned(), RecordType::to_string)
+    }
+}
+
+impl From<RecordType> for QueryType {
+    #[inline]
+    fn from(record_type: RecordType) -> Self {
+        let number = TYPE_NUMBERS.get(usize::from(record_type.0));
+        Self(number.copied().unwrap_or(COUNTED_TYPES.len() as u8))
+    }
+}
+
 /// The counters of one worker, on cache lines of their own.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
     values: [AtomicU64; Counter::ALL.len()],
+    types: [AtomicU64; COUNTED_TYPES.len() + 1],
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self { values: [const { AtomicU64::new(0) }; Counter::ALL.len()] }
+        Self {
+            values: [const { AtomicU64::new(0) }; Counter::ALL.len()],
+            types: [const { AtomicU64::new(0) }; COUNTED_TYPES.len() + 1],
+        }
     }
 }
 
@@ -200,27 +266,40 @@ impl Counters {
 
     /// Adds a number. Only the worker that owns the counters may call this.
     pub fn add(&self, counter: Counter, amount: u64) {
-        let value = &self.values[counter as usize];
-        value.store(value.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        add(&self.values[counter as usize], amount);
     }
+
+    /// Adds a query for data of a type. Only the worker that owns the counters may call this.
+    #[inline]
+    pub fn count_type(&self, query_type: QueryType) {
+        add(&self.types[usize::from(query_type.0)], 1);
+    }
+}
+
+/// No other thread writes the value, so that it need not be locked for adding.
+#[inline]
+fn add(value: &AtomicU64, amount: u64) {
+    value.store(value.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
 /// The sums of all workers' counters at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterTotals {
     values: [u64; Counter::ALL.len()],
+    types: [u64; COUNTED_TYPES.len() + 1],
 }
 
 impl CounterTotals {
     /// Sums the counters of several workers.
     pub fn sum(workers: &[Arc<Counters>]) -> Self {
-        let mut values = [0u64; Counter::ALL.len()];
+        let mut sums = Self { values: [0; Counter::ALL.len()], types: [0; COUNTED_TYPES.len() + 1] };
         for worker in workers {
-            for (total, value) in values.iter_mut().zip(&worker.values) {
+            let totals = sums.values.iter_mut().chain(&mut sums.types);
+            for (total, value) in totals.zip(worker.values.iter().chain(&worker.types)) {
                 *total = total.wrapping_add(value.load(Ordering::Relaxed));
             }
         }
-        Self { values }
+        sums
     }
 
     /// Adds to a total what is counted elsewhere.
@@ -237,6 +316,11 @@ impl CounterTotals {
     /// All totals, in the order of [`Counter::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Counter, u64)> + '_ {
         Counter::ALL.into_iter().map(|counter| (counter, self.get(counter)))
+    }
+
+    /// Queries for data, by type.
+    pub fn types(&self) -> impl Iterator<Item = (QueryType, u64)> + '_ {
+        QueryType::all().zip(self.types)
     }
 }
 
@@ -265,5 +349,23 @@ mod tests {
         let totals = CounterTotals::sum(&workers);
         assert_eq!(totals.get(Counter::UdpQueries), 5);
         assert_eq!(totals.iter().map(|(_, value)| value).sum::<u64>(), 6);
+    }
+
+    #[test]
+    fn types_are_counted_by_name_and_rare_ones_together() {
+        let counters = Arc::new(Counters::default());
+        for record_type in
+            [RecordType::AAAA, RecordType::AAAA, RecordType::CAA, RecordType(999), RecordType(0)]
+        {
+            counters.count_type(record_type.into());
+        }
+        let totals = CounterTotals::sum(&[counters]);
+        let counted: Vec<_> = totals
+            .types()
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| (kind.name(), count))
+            .collect();
+        assert_eq!(counted, [("AAAA".into(), 2), ("CAA".into(), 1), ("other".into(), 2)]);
+        assert_eq!(QueryType::all().count(), COUNTED_TYPES.len() + 1);
     }
 }

@@ -1,3 +1,4 @@
 //! What the server counts.
 
 pub mod counters;
+pub mod tally;

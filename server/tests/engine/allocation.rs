@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use server::{Disposition, Peer, Responder, Transport};
+use server::{Disposition, Peer, Responder, TallyReader, Transport};
 
 use super::counting::allocator_calls;
 use super::kinds::{kinds, policy, zones};
@@ -16,7 +16,8 @@ fn answer(responder: &mut Responder, query: &[u8], transport: Transport, out: &m
 #[test]
 fn no_kind_of_answer_allocates() {
     let responder = zones().into_responder().with_policy(Arc::new(policy()));
-    let mut responder = responder.with_idle_timeout(Duration::from_secs(10));
+    let mut tallies = TallyReader::default();
+    let mut responder = responder.with_idle_timeout(Duration::from_secs(10)).with_tally(tallies.new_writer());
     let mut out = vec![0; 65_535];
     for (kind, ask) in kinds() {
         let query = ask.octets();

@@ -19,5 +19,6 @@ mod referrals;
 mod steered;
 mod streams;
 mod support;
+mod tallies;
 mod transports;
 mod truncation;

@@ -87,6 +87,8 @@ mod tests {
         let Settings {
             dns,
             api,
+            api_tls_cert,
+            api_tls_key,
             data_dir,
             admin_key,
             workers,
@@ -112,6 +114,7 @@ mod tests {
         let default = Config::default();
         assert_eq!(dns, Some(default.dns.addresses));
         assert_eq!(api, Some(default.api));
+        assert!(api_tls_cert.is_some() && api_tls_key.is_some());
         assert_eq!(data_dir, Some(default.data_dir));
         assert!(cores.is_some() && udp_receive_buffer.is_some());
         assert!(admin_key.is_some() && workers.is_some() && geoip_city.is_some() && geoip_asn.is_some());

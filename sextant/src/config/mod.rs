@@ -31,6 +31,15 @@ pub struct Settings {
     #[arg(long, env = "SEXTANT_API", value_name = "ADDR")]
     pub api: Option<SocketAddr>,
 
+    /// PEM file of the certificate of the API, followed by those that lead to its root; makes the API one over
+    /// TLS, and is read again when it changes (default: no TLS)
+    #[arg(long, env = "SEXTANT_API_TLS_CERT", value_name = "FILE")]
+    pub api_tls_cert: Option<PathBuf>,
+
+    /// PEM file of the private key that belongs to it
+    #[arg(long, env = "SEXTANT_API_TLS_KEY", value_name = "FILE")]
+    pub api_tls_key: Option<PathBuf>,
+
     /// Folder that holds everything the server must not forget (default: ./sextant-data)
     #[arg(long, env = "SEXTANT_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -139,6 +148,8 @@ impl Settings {
         Self {
             dns: self.dns.or(below.dns),
             api: self.api.or(below.api),
+            api_tls_cert: self.api_tls_cert.or(below.api_tls_cert),
+            api_tls_key: self.api_tls_key.or(below.api_tls_key),
             data_dir: self.data_dir.or(below.data_dir),
             admin_key: self.admin_key.or(below.admin_key),
             workers: self.workers.or(below.workers),
@@ -181,6 +192,10 @@ pub struct Config {
     pub dns: DnsAddresses,
     /// Where the control API listens.
     pub api: SocketAddr,
+    /// Certificate of the API, if it is to be served over TLS.
+    pub api_tls_cert: Option<PathBuf>,
+    /// The key of that certificate.
+    pub api_tls_key: Option<PathBuf>,
     /// Folder of the store and of `admin.key`.
     pub data_dir: PathBuf,
     /// Key of the first administrator, if the operator chose it.
@@ -224,6 +239,8 @@ impl Default for Config {
                 chosen: false,
             },
             api: SocketAddr::from(([127, 0, 0, 1], 8053)),
+            api_tls_cert: None,
+            api_tls_key: None,
             data_dir: PathBuf::from("./sextant-data"),
             admin_key: None,
             workers: 0,
@@ -261,6 +278,8 @@ impl Config {
                 _ => default.dns,
             },
             api: settings.api.unwrap_or(default.api),
+            api_tls_cert: settings.api_tls_cert,
+            api_tls_key: settings.api_tls_key,
             data_dir: settings.data_dir.unwrap_or(default.data_dir),
             admin_key: settings.admin_key,
             workers: settings.workers.map_or(default.workers, usize::from),

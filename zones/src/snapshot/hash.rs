@@ -2,11 +2,11 @@
 //!
 //! A label is hashed with its length octet, eight octets at a time. A run of labels is hashed from its right
 //! end to its left, so one pass gives the hashes of a name and of all its ancestors, counted from any apex.
-//! The keys are drawn once per process: who writes zones cannot aim names at one shard, and nothing that is
-//! stored or sent depends on a hash.
+//! The keys are secret: who writes zones cannot aim names at one shard. They are drawn once per process, or
+//! follow from a seed that the process was given; statistics are stored under hashes and need the latter.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::name::MAX_LABELS;
 
@@ -22,10 +22,12 @@ pub(crate) struct Keys {
     pub(crate) wildcard_label: u64,
 }
 
+static SEED: OnceLock<u64> = OnceLock::new();
+
 static KEYS: LazyLock<Keys> = LazyLock::new(|| {
-    let random = RandomState::new();
+    let seed = *SEED.get_or_init(|| RandomState::new().hash_one(0));
     // A multiplier must be odd and have bits everywhere; the fixed halves see to the latter.
-    let draw = |index: u64, shape: u64| random.hash_one(index) ^ shape;
+    let draw = |index: u64, shape: u64| mix(seed.wrapping_add((index + 1).wrapping_mul(GOLDEN))) ^ shape;
     let mut keys = Keys {
         start: draw(0, 0x243f_6a88_85a3_08d3),
         chunk: draw(1, 0x1319_8a2e_0370_7344) | 0x8000_0000_0000_0001,
@@ -36,6 +38,21 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
     keys.wildcard_label = keys.label(b"\x01*");
     keys
 });
+
+/// The step of the SplitMix64 generator, which makes several words of one.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The output function of SplitMix64.
+fn mix(state: u64) -> u64 {
+    let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    state ^ (state >> 31)
+}
+
+/// Makes the keys follow from `seed`. False if there are keys already.
+pub(crate) fn seed(seed: u64) -> bool {
+    SEED.set(seed).is_ok()
+}
 
 /// The keys of this process.
 #[inline]

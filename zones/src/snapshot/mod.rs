@@ -12,7 +12,7 @@
 
 mod apexes;
 mod edits;
-mod hash;
+pub(crate) mod hash;
 mod links;
 mod lookup;
 mod nodes;

@@ -148,11 +148,13 @@ impl QueryName {
     /// The hash of the labels from `label` up to the apex.
     #[inline]
     pub(crate) fn relative_hash(&self, keys: &Keys, label: usize, apex_label: usize) -> u64 {
-        let mut hash = keys.origin;
-        for label in (label..apex_label.min(self.labels())).rev() {
-            hash = keys.join(hash, self.label_hash(label));
-        }
-        hash
+        self.hash_upwards(keys, keys.origin, apex_label.min(self.labels()), label)
+    }
+
+    /// Goes on from the hash of the labels behind `from` to that of the labels from `label` on.
+    #[inline]
+    pub(crate) fn hash_upwards(&self, keys: &Keys, hash: u64, from: usize, label: usize) -> u64 {
+        (label..from).rev().fold(hash, |hash, label| keys.join(hash, self.label_hash(label)))
     }
 }
 

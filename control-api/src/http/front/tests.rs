@@ -147,7 +147,7 @@ async fn the_rate_headers_count_down_and_end_in_429() {
     }
     let reply = api.send(with_key("GET", "/v1/networks")).await;
     assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(reply.header("retry-after"), "1");
+    assert_eq!(reply.header("retry-after"), "1200", "then there is a token again");
     assert!(reply.message().contains("3 requests per 3600 s"), "{}", reply.text());
     let anonymous = || Request::get("/v1/networks").body(Body::empty()).unwrap();
     assert_eq!(api.send(anonymous()).await.status, StatusCode::UNAUTHORIZED);
@@ -163,7 +163,7 @@ async fn misbehaving(path: &str, limits: Limits) -> (StatusCode, String) {
     let routes = Router::new()
         .route("/panic", get(async || -> &'static str { panic!("a bug") }))
         .route("/sleep", get(std::future::pending::<&'static str>));
-    let front = Front::new(api.service.clone(), routes, limits);
+    let front = Front::new(api.service.clone(), routes, limits, Arc::default());
     let response = front.handle(with_key("GET", path)).await;
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -196,4 +196,74 @@ fn ipv6_addresses_are_counted_by_network() {
     assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
     assert_eq!(network("192.0.2.1"), "192.0.2.1");
+}
+
+#[tokio::test]
+async fn each_reply_names_its_request() {
+    let api = TestApi::new().await;
+    let mut request = with_key("GET", "/v1/networks");
+    request.headers_mut().insert("x-request-id", "abc-123".parse().unwrap());
+    assert_eq!(api.send(request).await.header("x-request-id"), "abc-123");
+    for path in ["/v1/networks", "/nowhere", "/healthz"] {
+        let [first, second] = [api.send(with_key("GET", path)).await, api.send(with_key("GET", path)).await];
+        assert_eq!(first.header("x-request-id").len(), 16, "{path}");
+        assert_ne!(first.header("x-request-id"), second.header("x-request-id"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn many_or_long_headers_are_refused_with_the_limit() {
+    let api = TestApi::new().await;
+    let mut many = with_key("GET", "/v1/networks");
+    for number in 0..limits::HEADER_COUNT {
+        many.headers_mut().insert(
+            axum::http::HeaderName::from_bytes(format!("x-{number}").as_bytes()).unwrap(),
+            "y".parse().unwrap(),
+        );
+    }
+    let mut long = with_key("GET", "/v1/networks");
+    long.headers_mut().insert("x-long", "z".repeat(limits::HEADER_BYTES).parse().unwrap());
+    for (request, limit) in [(many, limits::HEADER_COUNT), (long, limits::HEADER_BYTES)] {
+        let reply = api.send(request).await;
+        assert_eq!(reply.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert!(reply.message().contains(&format!("at most {limit}")), "{}", reply.message());
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_status() {
+    let api = TestApi::new().await;
+    api.get("/v1/zones/none.example").await;
+    api.get("/v1/zones/other.example").await;
+    api.get("/nowhere").await;
+    let metrics = api.send(Request::get("/metrics").body(Body::empty()).unwrap()).await;
+    let lines: Vec<&str> = metrics.text().lines().collect();
+    for line in [
+        "sextant_api_requests_total{method=\"GET\",route=\"/v1/zones/{zone}\",status=\"404\"} 2",
+        "sextant_api_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1",
+        "sextant_api_request_duration_seconds_count{method=\"GET\",route=\"/v1/zones/{zone}\"} 2",
+    ] {
+        assert!(lines.contains(&line), "{line} is not in\n{}", metrics.text());
+    }
+}
+
+#[tokio::test]
+async fn too_deep_json_and_too_many_answers_are_refused_with_a_message() {
+    let api = TestApi::new().await;
+    api.done("PUT", "/v1/zones/a.example", json!({ "zone": "a.example" })).await;
+    let path = "/v1/zones/a.example/www.a.example/A";
+    let put = async |body: String| {
+        let request = Request::put(path).header("x-nsone-key", KEY).body(Body::from(body)).unwrap();
+        let reply = api.send(request).await;
+        (reply.status, reply.message())
+    };
+    let deep = format!("{{\"zone\":\"a.example\",\"meta\":{}", "{\"up\":[".repeat(10_000));
+    let (status, message) = put(deep).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(message.contains("recursion limit"), "{message}");
+    let answers = vec![json!({ "answer": ["192.0.2.1"] }); 100_000];
+    let record = json!({ "zone": "a.example", "domain": "www.a.example", "type": "A", "answers": answers });
+    let (status, message) = put(record.to_string()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(message.contains("4096"), "{message}");
 }
