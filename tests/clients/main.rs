@@ -12,10 +12,11 @@
 mod environment;
 mod process;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use process::{Piped, run};
+use process::run;
 use sextant_tests::{Launch, Server};
 use tempfile::TempDir;
 
@@ -25,6 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Examples that schemathesis makes for each operation, unless `SEXTANT_SCHEMATHESIS_EXAMPLES` says otherwise.
 const EXAMPLES: &str = "12";
 
+/// How the API is reached.
+enum Scheme {
+    Http,
+    /// What some clients insist on.
+    Https,
+}
+
 /// A server over an empty folder; the folder goes when this goes.
 struct World {
     server: Server,
@@ -32,8 +40,22 @@ struct World {
 }
 
 impl World {
-    fn start(arguments: &[&str]) -> Self {
+    fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), &[])
+    }
+
+    /// With a certificate that the interpreter makes.
+    fn start_with_tls(python: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut make = Command::new(python);
+        make.arg(environment::script("certificate.py")).current_dir(folder.path());
+        run(&mut make, PATIENCE).unwrap_or_else(|error| panic!("certificate.py: {error}"));
+        let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let (certificate, key) = (file("api.pem"), file("api.key"));
+        Self::start_in(folder, &["--api-tls-cert", &certificate, "--api-tls-key", &key])
+    }
+
+    fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
         let launch = Launch::new(env!("CARGO_BIN_EXE_sextant"), &folder.path().join("data"));
         let server = launch.arguments(arguments).start().expect("the server starts");
         Self { server, folder }
@@ -55,47 +77,46 @@ impl World {
 }
 
 /// Runs a Python script of this folder to its end.
-fn python(script: &str, arguments: &[&str]) {
+fn python(scheme: Scheme, script: &str, arguments: &[&str]) {
     let Some(python) = environment::python() else { return };
-    let world = World::start(&[]);
-    let mut proxy = Command::new(&python);
-    world.introduce(proxy.arg(environment::script("tls_proxy.py")));
-    let proxy = Piped::start(&mut proxy).expect("the proxy starts");
+    let world = match scheme {
+        Scheme::Http => World::start(),
+        Scheme::Https => World::start_with_tls(&python),
+    };
     let mut command = Command::new(&python);
     world.introduce(command.arg(environment::script(script)).args(arguments));
-    command.env("SEXTANT_TLS_PORT", proxy.first_line());
     run(&mut command, PATIENCE).unwrap_or_else(|error| panic!("{script}: {error}"));
 }
 
 #[test]
 fn ns1_python_works_over_requests() {
-    python("ns1_python.py", &["requests"]);
+    python(Scheme::Https, "ns1_python.py", &["requests"]);
 }
 
 #[test]
 fn ns1_python_works_over_urllib() {
-    python("ns1_python.py", &["basic"]);
+    python(Scheme::Https, "ns1_python.py", &["basic"]);
 }
 
 #[test]
 fn octodns_finds_nothing_left_to_do_after_a_sync() {
-    python("octodns_plan.py", &[]);
+    python(Scheme::Https, "octodns_plan.py", &[]);
 }
 
 #[test]
 fn lexicon_works() {
-    python("dns_lexicon.py", &[]);
+    python(Scheme::Http, "dns_lexicon.py", &[]);
 }
 
 #[test]
 fn libcloud_works() {
-    python("apache_libcloud.py", &[]);
+    python(Scheme::Http, "apache_libcloud.py", &[]);
 }
 
 #[test]
 fn the_javascript_client_works() {
     let Some(modules) = environment::node() else { return };
-    let world = World::start(&[]);
+    let world = World::start();
     let mut command = Command::new("node");
     world.introduce(command.arg(environment::script("ns1.js")).env("NODE_PATH", modules));
     run(&mut command, PATIENCE).unwrap_or_else(|error| panic!("ns1.js: {error}"));
@@ -104,7 +125,7 @@ fn the_javascript_client_works() {
 #[test]
 fn schemathesis_finds_no_failure_and_no_reply_against_the_contract() {
     let Some(python) = environment::python() else { return };
-    let world = World::start(&[]);
+    let world = World::start();
     let mut fill = Command::new(&python);
     world.introduce(fill.arg(environment::script("fuzz_world.py")));
     let config = run(&mut fill, PATIENCE).unwrap_or_else(|error| panic!("fuzz_world.py: {error}"));

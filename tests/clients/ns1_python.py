@@ -3,11 +3,12 @@
 import pathlib
 import sys
 import tempfile
+import time
 
 from ns1 import NS1, Config
 from ns1.rest.errors import AuthException, ResourceException
 
-from support import HOST, KEY, TLS_PORT, answered, raises, resolve
+from support import API_PORT, HOST, KEY, answered, raises, resolve
 
 
 def client(transport, key=KEY):
@@ -17,7 +18,7 @@ def client(transport, key=KEY):
             "default_key": "tests",
             "verbosity": 0,
             "endpoint": HOST,
-            "port": str(TLS_PORT),
+            "port": str(API_PORT),
             "transport": transport,
             "follow_pagination": True,
             "ignore-ssl-errors": True,
@@ -164,6 +165,38 @@ def imported_zone(api, zone_name):
     assert not resolve(zone_name, "SOA")
 
 
+def exported_zone(zone):
+    zone.add_A("exported", ["192.0.2.77"])
+    text = zone.export(poll_interval=0.1)
+    assert "192.0.2.77" in text and "SOA" in text, text
+    zone.loadRecord("exported", "A").delete()
+
+
+def versions(api, zone):
+    zones, name = api.zones(), zone.zone
+    zone.add_A("versioned", ["192.0.2.1"])
+    version = zones.create_version(name)["id"]
+    assert [entry["id"] for entry in zones.list_versions(name)] == [version]
+    zone.loadRecord("versioned", "A").update(answers=["192.0.2.2"])
+    answered(f"versioned.{name}", "A", ["192.0.2.2"])
+    zones.activate_version(name, version)
+    answered(f"versioned.{name}", "A", ["192.0.2.1"])
+    for entry in zones.list_versions(name):
+        if not entry.get("active"):
+            zones.delete_version(name, entry["id"])
+    zone.loadRecord("versioned", "A").delete()
+
+
+def tsig(api, name):
+    keys = api.tsig()
+    keys.create(name, "hmac-sha256", "aaaabbbbccccddddeeeeffffgggghhhhiiiijjjjkkk=")
+    assert name in [key["name"].rstrip(".") for key in keys.list()]
+    keys.update(name, "hmac-sha512", "bbbbbbbbccccddddeeeeffffgggghhhhiiiijjjjkkk=")
+    assert keys.retrieve(name)["algorithm"] == "hmac-sha512"
+    keys.delete(name)
+    raises(ResourceException, "not found", keys.retrieve, name)
+
+
 def account(api, transport, zone):
     teams, users, keys = api.team(), api.user(), api.apikey()
     team = teams.create(f"readers-{transport}", permissions={"dns": {"view_zones": True}})["id"]
@@ -189,13 +222,32 @@ def account(api, transport, zone):
     raises(ResourceException, " not found", teams.retrieve, team)
 
 
+def statistics(api, zone):
+    record = zone.add_A("counted", ["192.0.2.1"])
+    for _ in range(5):
+        answered(f"counted.{zone.zone}", "A", ["192.0.2.1"])
+    for rates in (api.stats().qps(), zone.qps(), record.qps()):
+        assert isinstance(rates["qps"], (int, float)), rates
+    deadline = time.monotonic() + 60
+    while (row := record.usage(period="1h")[0])["queries"] < 5:  # merged each second
+        assert time.monotonic() < deadline, row
+        time.sleep(0.2)
+    assert zone.usage(period="24h", expand=False)[0]["queries"] >= 5
+    assert api.stats().usage()[0]["zones"] >= 1
+    record.delete()
+
+
 def main(transport):
     api = client(transport)
     zone = zones_and_records(api, f"{transport}.test")
     steering(zone)
     feeds(api, zone)
     linked_zone(api, zone)
+    exported_zone(zone)
+    versions(api, zone)
+    tsig(api, f"key-{transport}")
     account(api, transport, zone)
+    statistics(api, zone)
     if transport != "basic":  # which sends no files
         imported_zone(api, f"imported-{transport}.test")
     zone.delete()

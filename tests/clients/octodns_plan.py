@@ -4,13 +4,13 @@ import pathlib
 
 from octodns.manager import Manager
 
-from support import KEY, TLS_PORT, answered, resolve
+from support import API_PORT, KEY, answered, resolve
 
 FOLDER = pathlib.Path(__file__).parent / "octodns"
 # The working directory is the test's own. The port must be a text, which octoDNS would not read from a variable.
 CONFIG = pathlib.Path("octodns.yaml")
 settings = (FOLDER / "config.yaml").read_text()
-for name, value in {"ZONES": FOLDER / "zones", "KEY": KEY, "PORT": TLS_PORT}.items():
+for name, value in {"ZONES": FOLDER / "zones", "KEY": KEY, "PORT": API_PORT}.items():
     settings = settings.replace(f"${name}", str(value))
 CONFIG.write_text(settings)
 

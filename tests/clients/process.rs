@@ -1,7 +1,7 @@
-//! Programs that are run to their end, and programs that serve until they are not needed.
+//! Programs that are run to their end.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::Read;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -42,37 +42,5 @@ pub fn run(command: &mut Command, patience: Duration) -> Result<String, String> 
         Ok(output)
     } else {
         Err(format!("{program} ended with {status}:\n{output}\n{errors}"))
-    }
-}
-
-/// A program that serves until this is dropped, which ends its standard input.
-pub struct Piped {
-    child: Child,
-    input: Option<ChildStdin>,
-    first_line: String,
-}
-
-impl Piped {
-    /// Starts a program and waits for the first line it prints.
-    pub fn start(command: &mut Command) -> std::io::Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let input = child.stdin.take();
-        let mut first_line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut first_line)?;
-        }
-        Ok(Self { child, input, first_line: first_line.trim().to_owned() })
-    }
-
-    /// The first line it printed.
-    pub fn first_line(&self) -> &str {
-        &self.first_line
-    }
-}
-
-impl Drop for Piped {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        let _ = self.child.wait();
     }
 }

@@ -9,7 +9,6 @@ import dns.rdatatype
 
 KEY = os.environ["SEXTANT_KEY"]
 API_PORT = int(os.environ["SEXTANT_API_PORT"])
-TLS_PORT = int(os.environ["SEXTANT_TLS_PORT"])
 DNS_PORT = int(os.environ["SEXTANT_DNS_PORT"])
 HOST = "127.0.0.1"
 

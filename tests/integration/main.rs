@@ -14,7 +14,9 @@ mod lookup;
 mod raw;
 mod statistics;
 mod steering;
+mod unchanged;
 mod while_changing;
+mod zone_commands;
 mod zones;
 
 use serde_json::{Value, json};

@@ -106,7 +106,8 @@ impl Server {
             if let Some(address) = line.trim().strip_prefix("DNS  ") {
                 self.dns = Some(first_word(address).parse()?);
             }
-            if let Some(address) = line.trim().strip_prefix("API  http://") {
+            let api = line.trim().strip_prefix("API  ");
+            if let Some(address) = api.and_then(|url| Some(url.split_once("://")?.1)) {
                 self.api = Some(first_word(address).parse()?);
             }
             self.printed.push(line);

@@ -9,13 +9,14 @@ use crate::ApiState;
 use crate::error::ApiError;
 use crate::http::{Params, json};
 use crate::service::Service;
+use crate::statistics::{Key, Period};
 
 const DAY_S: u64 = 86_400;
 
 /// Queries of the last thirty days by the time at which each span began; not counted yet.
 fn graph(state: &ApiState) -> Vec<(u64, u64)> {
-    let _ = state;
-    Vec::new()
+    let graphs = state.options.statistics.usage(&[Key::Account], Period::Month, state.service.now_s());
+    graphs.into_iter().next().unwrap_or_default()
 }
 
 /// Queries of the last thirty days.
