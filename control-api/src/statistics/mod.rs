@@ -180,7 +180,7 @@ impl Bucket {
 /// Counting.
 impl Statistics {
     /// Counts what `take` gives, as of now, and returns what is to be stored.
-    fn collect(&self, now_s: u64, take: &mut dyn FnMut(&mut dyn FnMut(TallyKeys))) -> Option<Bucket> {
+    fn collect(&self, now_s: u64, mut take: impl FnMut(&mut dyn FnMut(TallyKeys))) -> Option<Bucket> {
         let mut live = self.live();
         let finished = (now_s - now_s % HALF_HOUR_S != live.start_s()).then(|| {
             let finished = live.changed_bucket();
@@ -226,7 +226,8 @@ mod tests {
     impl Statistics {
         /// Counts `queries` queries at a time, as the collector would.
         pub(crate) fn count_at(&self, now_s: u64, keys: TallyKeys, queries: u64) {
-            let finished = self.collect(now_s, &mut |each| (0..queries).for_each(|_| each(keys)));
+            let finished =
+                self.collect(now_s, |each: &mut dyn FnMut(TallyKeys)| (0..queries).for_each(|_| each(keys)));
             for bucket in finished.into_iter().chain(self.unsaved()) {
                 self.save(bucket).unwrap();
             }

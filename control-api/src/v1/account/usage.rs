@@ -13,7 +13,7 @@ use crate::statistics::{Key, Period};
 
 const DAY_S: u64 = 86_400;
 
-/// Queries of the last thirty days by the time at which each span began; not counted yet.
+/// Queries of the last thirty days by the time at which each span began, unix time in seconds.
 fn graph(state: &ApiState) -> Vec<(u64, u64)> {
     let graphs = state.options.statistics.usage(&[Key::Account], Period::Month, state.service.now_s());
     graphs.into_iter().next().unwrap_or_default()
