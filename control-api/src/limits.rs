@@ -32,6 +32,10 @@ pub const JSON_BODY_BYTES: usize = 8 * 1024 * 1024;
 pub const JSON_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a zone file upload: some four million records at their usual length.
 pub const IMPORT_BODY_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of a zone file that are still received when it is clear without it that it is refused.
+pub const DISCARDED_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Time for that.
+pub const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time in which a zone file must arrive completely.
 pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(600);
 /// Records of one imported zone file. Beyond it memory for the request would grow past a few GiB.

@@ -1,7 +1,7 @@
 //! Zone files.
 
 use zones::Name;
-use zones::zone_file::{Exporter, ImportLimits, ZoneFile, parse};
+use zones::zone_file::{Exporter, ImportLimits, ImportedRrset, ZoneFile, parse};
 
 const LIMITS: ImportLimits =
     ImportLimits { records: 2_000, rrset_records: 200, entry_octets: 65_536, warnings: 20 };
@@ -28,7 +28,17 @@ pub fn zone_file(text: &[u8]) {
         "{:?}",
         again.warnings
     );
-    assert_eq!((again.soa, again.rrsets), (file.soa, file.rrsets), "{}", String::from_utf8_lossy(&written));
+    assert_eq!(
+        (&again.soa, contents(&again)),
+        (&file.soa, contents(&file)),
+        "{}",
+        String::from_utf8_lossy(&written)
+    );
+}
+
+/// The RRsets without the lines on which they stood.
+fn contents(file: &ZoneFile) -> Vec<ImportedRrset> {
+    file.rrsets.iter().map(|rrset| ImportedRrset { line: 0, ..rrset.clone() }).collect()
 }
 
 fn write(file: &ZoneFile, apex: &Name) -> Vec<u8> {

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
-use crate::limits::{Limits, SMALL_BODY_BYTES};
+use crate::limits::{DISCARD_TIMEOUT, DISCARDED_BODY_BYTES, Limits, SMALL_BODY_BYTES};
 
 /// A body that is a JSON object: the shape of every create and update.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +101,17 @@ pub(crate) async fn next_chunk(
                 }
             }
         }
+    }
+}
+
+/// Reads a body that nobody wants, within bounds: many clients read no reply before all is sent, and take a
+/// connection that is closed before for a failure of the network.
+pub(crate) async fn discard(mut body: Body) {
+    let deadline = Instant::now() + DISCARD_TIMEOUT;
+    let mut left = DISCARDED_BODY_BYTES;
+    while let Ok(Some(chunk)) = next_chunk(&mut body, deadline).await {
+        let Some(rest) = left.checked_sub(chunk.len()) else { return };
+        left = rest;
     }
 }
 

@@ -24,7 +24,7 @@ use super::zones::{new_name, with_revision};
 use crate::dto::record::record_object;
 use crate::dto::zone::{ZoneFields, zone_object};
 use crate::error::ApiError;
-use crate::http::body::{announced_length, too_large};
+use crate::http::body::{announced_length, discard, too_large};
 use crate::http::{self, Params};
 use crate::limits::{
     CONCURRENT_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS, IMPORT_WARNINGS,
@@ -63,17 +63,13 @@ pub async fn start(
     params: Params,
     request: Request,
 ) -> Result<Response<Body>, ApiError> {
-    let zone = new_name("zone", &zone)?;
-    let in_background = params.flag("async")?.unwrap_or(false);
-    let settings = settings_of(&params, &zone)?;
-    if state.service.zone(&zone)?.is_some() {
-        return Err(ApiError::bad_request("zone already exists"));
-    }
-    let permit = Arc::clone(&state.imports.running).try_acquire_owned().map_err(|_| {
-        ApiError::too_many_requests(format!(
-            "{CONCURRENT_IMPORTS} zone files are being imported already; try again later"
-        ))
-    })?;
+    let Admitted { zone, in_background, settings, permit } = match admit(&state, &zone, &params) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            discard(request.into_body()).await;
+            return Err(refusal);
+        }
+    };
     let received = receive(request, state.options.limits.import_body_bytes);
     let file = tokio::time::timeout(IMPORT_BODY_TIMEOUT, received)
         .await
@@ -96,6 +92,30 @@ pub async fn start(
         }
     });
     Ok(http::json(&shown))
+}
+
+/// What is known of an import before its file is read.
+struct Admitted {
+    zone: Name,
+    in_background: bool,
+    settings: Map<String, Value>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Refuses what can be refused without the file.
+fn admit(state: &ApiState, zone: &str, params: &Params) -> Result<Admitted, ApiError> {
+    let zone = new_name("zone", zone)?;
+    let in_background = params.flag("async")?.unwrap_or(false);
+    let settings = settings_of(params, &zone)?;
+    if state.service.zone(&zone)?.is_some() {
+        return Err(ApiError::bad_request("zone already exists"));
+    }
+    let permit = Arc::clone(&state.imports.running).try_acquire_owned().map_err(|_| {
+        ApiError::too_many_requests(format!(
+            "{CONCURRENT_IMPORTS} zone files are being imported already; try again later"
+        ))
+    })?;
+    Ok(Admitted { zone, in_background, settings, permit })
 }
 
 /// Stores how a job stands.
