@@ -27,9 +27,11 @@ fn main() -> ExitCode {
     let command = match config::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(error) if error.use_stderr() => {
+            // What is wrong may be listed on lines of its own; hints and usage come after an empty one.
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or("error: the command line is not understood");
-            eprintln!("{line} (see --help)");
+            let problem: Vec<&str> =
+                text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+            eprintln!("{} (see --help)", problem.join(" "));
             return ExitCode::from(REFUSED);
         }
         Err(help) => {

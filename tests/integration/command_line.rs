@@ -1,6 +1,8 @@
 //! Starting, refusing to start, and stopping.
 
-use std::{net::TcpListener, os::unix::fs::PermissionsExt, process::Output};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
 
 use sextant_tests::Api;
 
@@ -35,6 +37,9 @@ fn a_bad_flag_is_one_line_and_code_two() {
     assert!(line.contains("--dns"), "{line}");
     let line = refused(&launch(&folder).arguments(&["--colour"]).command().output().unwrap());
     assert!(line.contains("--colour"), "{line}");
+    let line =
+        refused(&Command::new(env!("CARGO_BIN_EXE_sextant")).args(["zone", "import"]).output().unwrap());
+    assert!(line.contains("<ZONE>") && line.contains("<FILE>"), "{line}");
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn an_api_port_in_use_is_one_line_and_code_two() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sextant"))
+    let output = Command::new(env!("CARGO_BIN_EXE_sextant"))
         .args(["--dns", "127.0.0.1:0", "--api", &address, "--data-dir"])
         .arg(folder.path())
         .output()
@@ -103,7 +108,7 @@ fn a_geography_file_that_is_not_one_is_refused() {
 fn the_first_start_makes_an_admin_key_only_its_owner_can_read() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sextant"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sextant"))
         .args(["--dns", "127.0.0.1:0", "--api", "127.0.0.1:0", "--workers", "1", "--data-dir"])
         .arg(&data)
         .stdout(std::process::Stdio::piped())
@@ -135,6 +140,6 @@ fn the_admin_key_given_later_does_not_replace_the_first() {
     assert_eq!(again.api().get("/v1/zones").unwrap().status, 200);
     drop(again);
     // The harness's own flag comes first, so this run asks for another key on the same folder.
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sextant")).args(["--help"]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sextant")).args(["--help"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("first start only"));
 }

@@ -145,7 +145,7 @@ impl Server {
             command.env_remove(name);
         }
         let api = self.api_address();
-        command.env("SEXTANT_API", api.to_string()).env("SEXTANT_ADMIN_KEY", KEY);
+        command.env("SEXTANT_API", format!("http://{api}")).env("SEXTANT_ADMIN_KEY", KEY);
         command
     }
 

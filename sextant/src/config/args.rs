@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -15,6 +16,15 @@ struct CommandLine {
     command: Option<Subcommands>,
     #[command(flatten)]
     serve: Arguments,
+}
+
+/// A command line that names a command. Options of `serve` have no place here, nor have their variables: `SEXTANT_API`
+/// is the URL of a server to the commands that ask one, and an address to listen on to `serve`.
+#[derive(Debug, Parser)]
+#[command(name = "sextant", version, about)]
+struct NamedCommand {
+    #[command(subcommand)]
+    command: Subcommands,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,15 +71,21 @@ pub enum Command {
 pub fn parse<I, T>(arguments: I) -> Result<Command, clap::Error>
 where
     I: IntoIterator<Item = T>,
-    T: Into<std::ffi::OsString> + Clone,
+    T: Into<OsString>,
 {
-    let line = CommandLine::try_parse_from(arguments)?;
-    Ok(match line.command {
-        Some(Subcommands::Serve(arguments)) => Command::Serve(arguments),
-        Some(Subcommands::Explain(arguments)) => Command::Explain(arguments),
-        Some(Subcommands::Simulate(arguments)) => Command::Simulate(arguments),
-        Some(Subcommands::Zone(command)) => Command::Zone(command),
-        None => Command::Serve(line.serve),
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let names_command = arguments.get(1).is_some_and(|first| !first.as_encoded_bytes().starts_with(b"-"));
+    let command = if names_command {
+        NamedCommand::try_parse_from(arguments)?.command
+    } else {
+        let line = CommandLine::try_parse_from(arguments)?;
+        line.command.unwrap_or(Subcommands::Serve(line.serve))
+    };
+    Ok(match command {
+        Subcommands::Serve(arguments) => Command::Serve(arguments),
+        Subcommands::Explain(arguments) => Command::Explain(arguments),
+        Subcommands::Simulate(arguments) => Command::Simulate(arguments),
+        Subcommands::Zone(command) => Command::Zone(command),
     })
 }
 
