@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::{World, launch};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sextant");
 
@@ -156,10 +156,35 @@ fn what_became_of_an_import_is_known_after_a_restart() {
     }
     let folder = world.folder;
     world.server.terminate().unwrap();
-    let server = crate::launch(&folder).start().unwrap();
+    let server = launch(&folder).start().unwrap();
     let after = server.api().get(&path).unwrap().body;
     assert_eq!((&after["status"], &after["response_code"]), (&job["status"], &json!(200)));
     assert_eq!(after["response"], job["response"]);
     let after = server.api().get(&failed_path).unwrap().body;
     assert_eq!((&after["status"], &after["response_code"]), (&json!("Failed"), &json!(400)));
+}
+
+#[test]
+fn a_server_with_a_certificate_of_its_own_is_trusted_when_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("api.pem"), path("api.key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let options = ["--api-tls-cert", &certificate, "--api-tls-key", &key];
+    let server = launch(&folder).arguments(&options).start().unwrap();
+
+    let api = format!("https://{}", server.api_address());
+    let list = |more: &[&str]| {
+        let mut command = server.command_line(BINARY);
+        run(command.args(["zone", "list", "--api", &api]).args(more), "")
+    };
+    let distrusted = list(&[]);
+    assert_eq!(distrusted.status.code(), Some(1), "{distrusted:?}");
+    assert!(text(&distrusted.stderr).contains("certificate"), "{distrusted:?}");
+    let trusted = list(&["--api-ca", &certificate]);
+    assert!(trusted.status.success(), "{trusted:?}");
+    let wrong = list(&["--api-ca", &key]);
+    assert!(text(&wrong.stderr).contains("there is no certificate in it"), "{wrong:?}");
 }

@@ -2,11 +2,12 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use zones::Name;
 
 use crate::config::{Config, Settings};
@@ -29,6 +30,9 @@ pub struct ApiArguments {
     /// The control API of the server: URL or address (default: as `serve` would listen, http://127.0.0.1:8053)
     #[arg(long, env = "SEXTANT_API", value_name = "URL")]
     api: Option<String>,
+    /// Certificates to trust (PEM), of the server or of who signed its own (default: the authorities Mozilla trusts)
+    #[arg(long, env = "SEXTANT_API_CA", value_name = "FILE")]
+    api_ca: Option<PathBuf>,
     /// API key (default: the server's admin key, from the configuration or DIR/admin.key)
     #[arg(long, env = "SEXTANT_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
     key: Option<String>,
@@ -74,6 +78,7 @@ impl Api {
         let config = Config::resolve(settings, arguments.config.as_deref())?;
         let base = match &arguments.api {
             Some(api) => base_url(api),
+            None if config.api_tls_cert.is_some() => format!("https://{}", reachable(config.api)),
             None => base_url(&reachable(config.api).to_string()),
         };
         let key = match config.admin_key {
@@ -85,9 +90,14 @@ impl Api {
                 })?
             }
         };
+        let mut tls = TlsConfig::builder();
+        if let Some(path) = &arguments.api_ca {
+            tls = tls.root_certs(trusted(path)?);
+        }
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
+            .tls_config(tls.build())
             .build()
             .into();
         Ok(Self { base, key, agent })
@@ -219,6 +229,21 @@ impl Reply {
             _ => bail!("{}", self.message()),
         }
     }
+}
+
+/// The certificates in a PEM file.
+fn trusted(path: &Path) -> Result<RootCerts> {
+    let read = || -> Result<Vec<Certificate<'static>>> {
+        let mut certificates = Vec::new();
+        for item in parse_pem(&std::fs::read(path)?) {
+            if let PemItem::Certificate(certificate) = item? {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() { bail!("there is no certificate in it") } else { Ok(certificates) }
+    };
+    let certificates = read().with_context(|| path.display().to_string())?;
+    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 /// An address as the front of a URL; a URL without what every path begins with.
