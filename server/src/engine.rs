@@ -281,7 +281,7 @@ impl Responder {
         (code, error): (ResponseCode, Option<ExtendedError>),
         out: &mut [u8],
     ) -> Result<Answered, DropReason> {
-        if code == ResponseCode::FormatError {
+        if code == ResponseCode::FormatError || header.opcode() == Opcode::Other {
             // No reply to nonsense is longer than it.
             self.options.clear();
         }

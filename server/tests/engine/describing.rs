@@ -101,3 +101,16 @@ fn the_identifier_has_its_place_in_the_fullest_reply() {
         assert!(reply.subnet().is_some());
     }
 }
+
+#[test]
+fn a_query_of_an_unknown_opcode_is_not_told_who_answers() {
+    for version in [0, 1] {
+        let mut query = ask("www.example.com", A).octets();
+        query[2] |= 0x40;
+        query[11] = 1;
+        query
+            .extend([&[0, 0, 41, 4, 208, 0, version, 0, 0, 0, 4][..], &NSID.to_be_bytes(), &[0, 0]].concat());
+        let reply = raw_reply(&mut talkative(), &query).octets;
+        assert!(reply.len() <= query.len(), "{} octets for {}", reply.len(), query.len());
+    }
+}
