@@ -137,7 +137,10 @@ pub(super) fn fields(rtype: RecordType) -> Option<&'static [Field]> {
         RecordType::HINFO => fields!["cpu" Text, "os" Text],
         RecordType::X25 => fields!["address" Text],
         RecordType::ISDN => fields!["address" Texts],
-        RecordType::GPOS => fields!["longitude" Decimal(180), "latitude" Decimal(90), "altitude" Decimal(0)],
+        RecordType::GPOS => {
+            // The sample of the RFC itself has its latitude where the longitude belongs, so both have one range.
+            fields!["longitude" Decimal(180), "latitude" Decimal(180), "altitude" Decimal(0)]
+        }
         RecordType::LOC => fields!["location" Location],
 
         RecordType::SVCB | RecordType::HTTPS => {

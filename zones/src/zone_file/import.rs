@@ -128,7 +128,7 @@ impl<'a> Import<'a> {
             (b"$ORIGIN", _) => return Err("$ORIGIN takes one name".into()),
             (b"$TTL", [ttl]) => {
                 let ttl = parse_period(ttl.text).ok_or("$TTL takes seconds, or a period such as 1h30m")?;
-                let ttl = self.bounded_ttl(ttl);
+                let ttl = self.bounded_ttl(ttl)?;
                 self.default_ttl = Some(ttl);
                 self.file.default_ttl.get_or_insert(ttl);
             }
@@ -177,12 +177,16 @@ impl<'a> Import<'a> {
         if self.records > self.limits.records {
             return Err(format!("more than {} records", self.limits.records));
         }
-        if matches!(rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3 | RecordType::NSEC3PARAM)
-        {
+        if of_the_old_server(rtype) {
             self.leave_out(rtype);
         } else {
             let rdata = rdata::from_text(rtype, data, &self.origin)
                 .map_err(|error| format!("{owner} {rtype}: {error}"))?;
+            if strings(rtype, &rdata) > data.len() && !is_generic(data) {
+                self.warn(format_args!(
+                    "{owner} {rtype}: a string of more than 255 octets is split (RFC 1035, 3.3)"
+                ));
+            }
             let minimum = if rtype == RecordType::SOA { last_number(&rdata) } else { None };
             let ttl = self.effective_ttl(own_ttl, minimum);
             self.add(owner, rtype, ttl, rdata)?;
@@ -201,7 +205,7 @@ impl<'a> Import<'a> {
         while let Some((Token { text, .. }, after)) = rest.split_first() {
             if ttl.is_none() && text.first().is_some_and(u8::is_ascii_digit) {
                 let period = parse_period(text).ok_or_else(|| format!("{:?} is not a TTL", lossy(text)))?;
-                ttl = Some(self.bounded_ttl(period));
+                ttl = Some(self.bounded_ttl(period)?);
             } else if !has_class && (text.eq_ignore_ascii_case(b"IN") || text.eq_ignore_ascii_case(b"CLASS1"))
             {
                 has_class = true;
@@ -221,14 +225,15 @@ impl<'a> Import<'a> {
 
 /// TTLs.
 impl Import<'_> {
-    /// A TTL of more than 31 bits counts as 0 (RFC 2181, 8).
-    fn bounded_ttl(&mut self, seconds: u64) -> u32 {
+    /// A TTL of 32 bits counts as 0 (RFC 2181, 8), a longer one is none.
+    fn bounded_ttl(&mut self, seconds: u64) -> Result<u32, String> {
         match u32::try_from(seconds) {
-            Ok(seconds) if seconds <= MAX_TTL_S => seconds,
-            _ => {
+            Ok(seconds) if seconds <= MAX_TTL_S => Ok(seconds),
+            Ok(_) => {
                 self.warn(format_args!("TTL {seconds} is above {MAX_TTL_S} and counts as 0"));
-                0
+                Ok(0)
             }
+            Err(_) => Err(format!("TTL {seconds} is above {MAX_TTL_S}")),
         }
     }
 
@@ -255,8 +260,7 @@ impl Import<'_> {
             return Ok(());
         }
         if rtype == RecordType::SOA {
-            self.add_soa(owner, ttl, &rdata);
-            return Ok(());
+            return self.add_soa(owner, ttl, &rdata);
         }
         rdata.shrink_to_fit();
         let at = self.position(owner, rtype)?;
@@ -310,18 +314,23 @@ impl Import<'_> {
     }
 
     /// Keeps the SOA record of the apex. A file made from a transfer has it a second time at its end.
-    fn add_soa(&mut self, owner: &Name, ttl: u32, rdata: &[u8]) {
+    ///
+    /// # Errors
+    /// Another one, or one below the apex: the file is that of several zones, or of two states of one.
+    fn add_soa(&mut self, owner: &Name, ttl: u32, rdata: &[u8]) -> Result<(), String> {
         let apex = self.apex;
         if owner != apex {
-            self.warn(format_args!("{owner} SOA is not that of {apex} and left out"));
-            return;
+            return Err(format!(
+                "{owner} SOA: only {apex} has one here; other zones need files of their own"
+            ));
         }
-        let Some(soa) = soa_from_wire(rdata, ttl) else { return };
+        let Some(soa) = soa_from_wire(rdata, ttl) else { return Ok(()) };
         match &self.file.soa {
             None => self.file.soa = Some(soa),
             Some(first) if Soa { ttl: first.ttl, ..soa.clone() } == *first => {}
-            Some(_) => self.warn(format_args!("{owner} SOA: a second one, left out")),
+            Some(_) => return Err(format!("{owner} SOA: a zone has only one (RFC 1035, 5.2)")),
         }
+        Ok(())
     }
 
     fn leave_out(&mut self, rtype: RecordType) {
@@ -365,6 +374,40 @@ impl Import<'_> {
 fn lossy(text: &[u8]) -> String {
     const SHOWN_OCTETS: usize = 80;
     String::from_utf8_lossy(&text[..text.len().min(SHOWN_OCTETS)]).into_owned()
+}
+
+/// Whether records of a type belong to the server that signed the zone, or to the zone as it had it: signatures,
+/// denials, keys, what the parent is told of them, and the digest of the whole.
+fn of_the_old_server(rtype: RecordType) -> bool {
+    matches!(
+        rtype,
+        RecordType::RRSIG
+            | RecordType::NSEC
+            | RecordType::NSEC3
+            | RecordType::NSEC3PARAM
+            | RecordType::DNSKEY
+            | RecordType::CDS
+            | RecordType::CDNSKEY
+            | RecordType::ZONEMD
+    )
+}
+
+/// How many character-strings record data has, for the types that are made of these and may be split.
+fn strings(rtype: RecordType, rdata: &[u8]) -> usize {
+    if !matches!(rtype, RecordType::TXT | RecordType::SPF | RecordType::NINFO | RecordType::AVC) {
+        return 0;
+    }
+    let (mut rest, mut count) = (rdata, 0);
+    while let Some((&length, behind)) = rest.split_first() {
+        rest = behind.get(usize::from(length)..).unwrap_or_default();
+        count += 1;
+    }
+    count
+}
+
+/// Whether data is in the form of RFC 3597, where tokens are not strings.
+fn is_generic(data: &[Token<'_>]) -> bool {
+    data.first().is_some_and(|first| !first.quoted && first.text == b"\\#")
 }
 
 fn is_other_class(text: &[u8]) -> bool {

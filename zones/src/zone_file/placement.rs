@@ -13,6 +13,16 @@ use crate::{Name, RecordType};
 pub(super) fn review(apex: &Name, rrsets: &mut Vec<ImportedRrset>, mut warn: impl FnMut(String)) {
     leave_out_below_dnames(apex, rrsets, &mut warn);
     warn_of_servers_that_are_aliases(rrsets, &mut warn);
+    warn_of_wildcard_delegations(rrsets, &mut warn);
+}
+
+/// What NS records of a wildcard mean is not defined (RFC 4592, 4.2).
+fn warn_of_wildcard_delegations(rrsets: &[ImportedRrset], warn: &mut impl FnMut(String)) {
+    for ImportedRrset { owner, rtype, line, .. } in rrsets {
+        if *rtype == RecordType::NS && owner.as_wire().starts_with(b"\x01*") {
+            warn(format!("line {line}: {owner} NS: a wildcard delegates nothing (RFC 4592, 4.2)"));
+        }
+    }
 }
 
 /// There must be nothing below a DNAME (RFC 6672, 2.4): queries for names there are answered with it.

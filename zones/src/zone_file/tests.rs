@@ -145,9 +145,9 @@ fn what_can_be_left_out_is_left_out_with_its_line() {
          m MX 1 mail\n\
          example.net. A 192.0.2.1\n\
          badexample.com. A 192.0.2.1\n\
-         sub SOA a b 1 2 3 4 5\n\
+         sub.example.net. SOA a b 1 2 3 4 5\n\
          @ SOA a b 1 2 3 4 5\n\
-         @ SOA a b 2 2 3 4 5\n\
+         @ DNSKEY 257 3 13 AAAA\n\
          a NSEC b A\n\
          a RRSIG A 13 3 60 20300101000000 20200101000000 1 @ AAAA\n\
          b RRSIG A 13 3 60 20300101000000 20200101000000 1 @ AAAA\n",
@@ -162,8 +162,8 @@ fn what_can_be_left_out_is_left_out_with_its_line() {
             "line 6: m.example.com MX: the same record again, left out",
             "line 7: example.net A is outside of example.com and left out",
             "line 8: badexample.com A is outside of example.com and left out",
-            "line 9: sub.example.com SOA is not that of example.com and left out",
-            "line 11: example.com SOA: a second one, left out",
+            "line 9: sub.example.net SOA is outside of example.com and left out",
+            "line 11: DNSKEY records are not imported, 1 left out",
             "line 12: NSEC records are not imported, 1 left out",
             "line 13: RRSIG records are not imported, 2 left out",
         ]
@@ -192,6 +192,10 @@ fn errors_have_the_line_where_they_are() {
         ("$TTL x", 1, "$TTL takes seconds, or a period such as 1h30m"),
         ("$UNKNOWN x", 1, "unknown directive $UNKNOWN"),
         ("$GENERATE 1-2 a", 1, "$GENERATE takes a range, an owner, a type and data"),
+        ("a 4294967296 A 192.0.2.1", 1, "TTL 4294967296 is above 2147483647"),
+        ("$TTL 9999w", 1, "TTL 6047395200 is above 2147483647"),
+        ("a 1 SOA a b 1 2 3 4 5", 1, "a.example.com SOA: only example.com has one here"),
+        ("@ 1 SOA a b 1 2 3 4 5\n@ 1 SOA a b 2 2 3 4 5", 2, "example.com SOA: a zone has only one"),
         ("a ANY x", 1, "a.example.com ANY: ANY is not a type that a zone can hold"),
         ("a SOA a b 1 2 3 4", 1, "a.example.com SOA: SOA needs primary server"),
     ] {
@@ -286,6 +290,23 @@ fn servers_that_are_aliases_are_told_and_kept() {
         [
             "line 2: example.com NS: ns1.example.com has a CNAME record, but must have addresses",
             "line 3: example.com MX: mail.example.com has a CNAME record, but must have addresses",
+        ]
+    );
+}
+
+#[test]
+fn what_is_read_otherwise_than_it_is_written_is_told_with_its_line() {
+    let long = "x".repeat(256);
+    let file = read(&format!(
+        "$TTL 60\na TXT \"{long}\" b\nb SPF {long}\nc TXT \"{}\" \"\"\nd TXT \\# 4 01610162\n*.e NS ns\n",
+        &long[1..]
+    ));
+    assert_eq!(
+        file.unwrap().warnings,
+        [
+            "line 2: a.example.com TXT: a string of more than 255 octets is split (RFC 1035, 3.3)",
+            "line 3: b.example.com SPF: a string of more than 255 octets is split (RFC 1035, 3.3)",
+            "line 6: *.e.example.com NS: a wildcard delegates nothing (RFC 4592, 4.2)",
         ]
     );
 }
