@@ -163,6 +163,7 @@ fn dns() -> Router<ApiState> {
         .route("/v1/explain/{zone}/{domain}/{type}", get(explain::explain))
         .route("/v1/simulate/{zone}/{domain}/{type}", post(simulate::simulate))
         .route("/v1/import/zonefile/{zone}", upload)
+        .route("/v1/import/zonefile/{zone}/status", get(import::status_of_zone))
         .route("/v1/export/zonefile/{zone}", put(export::start).get(export::download))
         .route("/v1/export/zonefile/{zone}/status", get(export::status))
         // Where a client library starts one.

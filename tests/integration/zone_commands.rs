@@ -111,6 +111,11 @@ fn zones_are_listed_by_name() {
     let names: Vec<Value> =
         zones.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["zone"].clone()).collect();
     assert_eq!(names, ["a.test", "b.test"]);
+    let none = zone(&World::start(), &["list"], "");
+    assert_eq!(
+        (none.status.success(), text(&none.stdout), text(&none.stderr)),
+        (true, "".into(), "no zones\n".into())
+    );
 }
 
 #[test]

@@ -75,8 +75,9 @@ pub const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/explain/{zone}/{domain}/{type}", Record(ViewZones)),
     ("POST", "/v1/simulate/{zone}/{domain}/{type}", Record(ViewZones)),
     ("PUT", "/v1/import/zonefile/{zone}", Zone(ManageZones, Reach::Everything)),
-    // Here `{zone}` is the id of a job, which only its starter knows; the handler looks at the job's zone.
+    // Here `{zone}` may be the id of a job; the handler looks at the job's zone.
     ("GET", "/v1/import/zonefile/{zone}", Needs::Right(ViewZones)),
+    ("GET", "/v1/import/zonefile/{zone}/status", Needs::Right(ViewZones)),
     ("PUT", "/v1/export/zonefile/{zone}", Zone(ViewZones, Reach::Everything)),
     ("GET", "/v1/export/zonefile/{zone}", Zone(ViewZones, Reach::Everything)),
     ("GET", "/v1/export/zonefile/{zone}/status", Zone(ViewZones, Reach::Everything)),

@@ -12,6 +12,10 @@ use crate::error::ApiError;
 /// The name of the pool that every zone is said to be in.
 const POOL: &str = "p01";
 
+/// Why a zone is always called by its domain name: other names tell zones of one domain name in several views apart.
+pub(crate) const NO_OTHER_NAMES: &str =
+    "other names for a zone come with DNS views, which are not supported yet";
+
 /// Fields that belong to a zone but not to DNS; they are kept as sent.
 const KEPT: [&str; 2] = ["tags", "views"];
 
@@ -66,8 +70,14 @@ impl ZoneFields {
         if let Some(zone) = fields::string_or_null(body, "zone")?
             && !Name::parse(zone).is_ok_and(|zone| zone == *path)
         {
-            let expected = format!("the zone of the path, {path}");
+            let expected = format!("the zone of the path, {path}; {NO_OTHER_NAMES}");
             return Err(ApiError::invalid_field("zone", &Value::from(zone), &expected));
+        }
+        if let Some(name) = fields::string_or_null(body, "name")?.filter(|name| !name.is_empty())
+            && !Name::parse(name).is_ok_and(|name| name == *path)
+        {
+            let expected = format!("the zone, {path}; {NO_OTHER_NAMES}");
+            return Err(ApiError::invalid_field("name", &Value::from(name), &expected));
         }
         let seconds = |field| fields::integer(body, field, MAX_TTL);
         let mut extra = Map::new();

@@ -41,6 +41,7 @@ use crate::v1::{
     simulate::simulate,
     import::start,
     import::status,
+    import::status_of_zone,
     export::start,
     export::start_below_zone,
     export::status,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use store::Table;
+use zones::Name;
 
 use super::transaction::Transaction;
 use super::{Service, codec};
@@ -38,6 +39,12 @@ impl Service {
     /// A job, by its id.
     pub(crate) fn job(&self, id: &str) -> Result<Option<JobDoc>, ApiError> {
         self.get(Table::Jobs, &codec::job_key(id))
+    }
+
+    /// The last job of a zone.
+    pub(crate) fn last_job_of(&self, zone: &Name) -> Result<Option<JobDoc>, ApiError> {
+        let (jobs, zone) = (self.documents::<JobDoc>(Table::Jobs, b"")?, zone.to_string());
+        Ok(jobs.into_iter().filter(|job| job.zone == zone).max_by_key(|job| job.sent_s))
     }
 }
 

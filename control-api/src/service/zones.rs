@@ -91,7 +91,12 @@ impl Transaction<'_> {
             zone.serial = later_serial(zone.serial, served);
         }
         match fields.link.clone() {
-            Some(target) => self.link_zone(name, &mut zone, &target, &fields)?,
+            Some(target) => {
+                let end = self.link_zone(name, &mut zone, &target, &fields)?;
+                if let Some(served) = deleted_at {
+                    zone.serial = self.raise_serial(&end, served)?;
+                }
+            }
             None => fields.apply_to(&mut zone),
         }
         check_zone(&mut zone)?;
@@ -132,14 +137,14 @@ impl Transaction<'_> {
         }
     }
 
-    /// Makes `zone` a linked zone.
+    /// Makes `zone` a linked zone. Gives the zone whose records it shows.
     fn link_zone(
         &mut self,
         name: &Name,
         zone: &mut ZoneDoc,
         target: &Name,
         fields: &ZoneFields,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Name, ApiError> {
         if let Some(field) = fields.first_setting() {
             return Err(ApiError::bad_request(format!(
                 "Input validation failed ({field}: a linked zone takes its settings from its target)"
@@ -153,7 +158,7 @@ impl Transaction<'_> {
         let Some(mut end) = self.find_zone(target)?.filter(|_| reach == Reach::Everything) else {
             return Err(ApiError::bad_request(format!("link: zone {target} does not exist")));
         };
-        let mut links = 1;
+        let (mut links, mut last) = (1, target.clone());
         inherit(zone, end.clone());
         while let Some(next) = end.link.as_deref().and_then(|next| Name::parse(next).ok()) {
             links += 1;
@@ -164,12 +169,14 @@ impl Transaction<'_> {
                 )));
             }
             end = self.zone(&next)?;
+            last = next;
             inherit(zone, end.clone());
         }
         zone.link = Some(target.to_string());
         // Whether it is served is decided by the target, which is asked each time.
         zone.networks = vec![GLOBAL_NETWORK];
-        self.put(Table::Meta, codec::link_key(target, name), &())
+        self.put(Table::Meta, codec::link_key(target, name), &())?;
+        Ok(last)
     }
 
     /// The NS record that a new zone gets.
@@ -297,6 +304,18 @@ impl Transaction<'_> {
             self.touched.insert(name.clone(), Touch::Changed);
         }
         Ok(zone)
+    }
+
+    /// Brings the serial of a zone behind one that was `served` under the name of another that shows it now.
+    fn raise_serial(&mut self, name: &Name, served: u32) -> Result<u32, ApiError> {
+        let mut zone = self.zone(name)?;
+        let serial = later_serial(zone.serial, served);
+        if serial != zone.serial {
+            zone.serial = serial;
+            self.put(Table::Zones, codec::zone_key(name), &zone)?;
+            self.touched.entry(name.clone()).or_insert(Touch::Changed);
+        }
+        Ok(serial)
     }
 
     /// Tells the world the settings of every zone that was changed.

@@ -22,7 +22,7 @@ use self::build::Prepared;
 use self::jobs::{ImportJob, ImportJobs};
 use super::zones::{new_name, with_revision};
 use crate::dto::record::record_object;
-use crate::dto::zone::{ZoneFields, zone_object};
+use crate::dto::zone::{NO_OTHER_NAMES, ZoneFields, zone_object};
 use crate::error::ApiError;
 use crate::http::body::{announced_length, discard, too_large};
 use crate::http::{self, Params};
@@ -142,7 +142,7 @@ fn created(records: usize) -> String {
     format!("Created zone and {records} records")
 }
 
-/// `GET /v1/import/zonefile/:jobid`.
+/// `GET /v1/import/zonefile/:jobid`; the name of the zone stands for its last job.
 #[utoipa::path(
     get, path = "/v1/import/zonefile/{zone}",
     responses((status = 200, description = "The job", body = ref("#/components/schemas/ImportJob"))),
@@ -159,6 +159,19 @@ pub async fn status(
     let job = job.filter(|job| actor.may_view_zone(job.zone()));
     let job = job.ok_or_else(|| ApiError::not_found("import job not found"))?;
     Ok(http::json(&job.to_json()))
+}
+
+/// `GET /v1/import/zonefile/:zone/status`, as of an export.
+#[utoipa::path(
+    get, path = "/v1/import/zonefile/{zone}/status",
+    responses((status = 200, description = "The job", body = ref("#/components/schemas/ImportJob"))),
+)]
+pub async fn status_of_zone(
+    state: State<ApiState>,
+    actor: Extension<Actor>,
+    zone: Path<String>,
+) -> Result<Response<Body>, ApiError> {
+    status(state, actor, zone).await
 }
 
 /// An import whose file has arrived.
@@ -252,7 +265,7 @@ fn settings_of(params: &Params, zone: &Name) -> Result<Map<String, Value>, ApiEr
         && Name::parse(name).ok().as_ref() != Some(zone)
     {
         return Err(ApiError::bad_request(format!(
-            "query parameter name: {name:?} is not {zone}; other names for a zone are not supported yet"
+            "query parameter name: {name:?} is not {zone}; {NO_OTHER_NAMES}"
         )));
     }
     if let Some(list) = params.get("networks").filter(|list| !list.is_empty()) {

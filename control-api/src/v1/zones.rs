@@ -287,6 +287,8 @@ mod tests {
             ("/v1/zones/a..b", json!({"zone": "a..b"}), "invalid: zone"),
             ("/v1/zones/a.test.", json!({"zone": "a.test"}), "dot"),
             ("/v1/zones/a.test", json!({"zone": "b.test"}), "<obj>.zone"),
+            ("/v1/zones/vanity", json!({"zone": "b.test"}), "other names for a zone"),
+            ("/v1/zones/a.test", json!({"zone": "a.test", "name": "vanity"}), "<obj>.name"),
             ("/v1/zones/a.test", json!({}), "<obj>.zone"),
             ("/v1/zones/a.test", json!(null), "body"),
             ("/v1/zones/a.test", json!([]), "object"),

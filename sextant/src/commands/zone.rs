@@ -105,6 +105,9 @@ pub fn list(arguments: &ListArguments, out: &mut impl Write) -> Result<()> {
         let from = after.as_deref().map(|zone| format!("&after={}", escaped(zone))).unwrap_or_default();
         let page = api.get(&format!("/v1/zones?limit={PAGE}{from}"))?;
         let zones = array(&page);
+        if zones.is_empty() && after.is_none() {
+            eprintln!("no zones");
+        }
         if arguments.json {
             for zone in zones {
                 writeln!(out, "{zone}")?;

@@ -95,6 +95,25 @@ fn a_linked_zone_made_anew_goes_on_from_the_serial_of_its_target() {
 }
 
 #[test]
+fn a_zone_made_anew_as_a_link_raises_the_serial_that_it_shows_to_its_own() {
+    let fixture = Fixture::with_zone();
+    fixture.create_zone("target.test", json!({})).unwrap();
+    fixture.create_zone("between.test", json!({"link": "target.test"})).unwrap();
+    for ttl in 1..6 {
+        fixture.update_zone("example.com", json!({"ttl": ttl})).unwrap();
+    }
+    fixture.delete_zone("example.com").unwrap();
+    let made = fixture.create_zone("example.com", json!({"link": "between.test"})).unwrap();
+    let later = START_S as u32 + 6;
+    assert_eq!((made.serial, fixture.zone("target.test").serial), (later, later));
+    assert_eq!((fixture.serial("example.com"), fixture.serial("target.test")), (later, later));
+    let fixture = fixture.reopen();
+    assert_eq!(fixture.serial("example.com"), later);
+    fixture.create_zone("fresh.test", json!({"link": "target.test"})).unwrap();
+    assert_eq!(fixture.serial("target.test"), later, "only when it has to");
+}
+
+#[test]
 fn a_serial_goes_on_past_its_highest_value() {
     let fixture = Fixture::with_zone();
     fixture

@@ -3,8 +3,8 @@
 //! All of it happens before the committer hears of the import: record data are checked and written as they are
 //! stored. The committer then has little left to do but to take the result or leave it.
 
+use zones::Name;
 use zones::zone_file::{ImportedRrset, ZoneFile};
-use zones::{Name, RecordType};
 
 use crate::error::ApiError;
 use crate::service::{ImportBuilder, PreparedRecords};
@@ -23,8 +23,7 @@ pub(super) struct Prepared {
 ///
 /// 400 naming the record that cannot be as it is. Nothing of a file is taken then.
 pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepared, ApiError> {
-    let ZoneFile { mut rrsets, mut warnings, .. } = file;
-    leave_out_keys(&mut rrsets, &mut warnings);
+    let ZoneFile { rrsets, warnings, .. } = file;
     let mut records = ImportBuilder::new(zone, now_s);
     // Each record set is let go as soon as its record is made: a large file is held about once.
     for ImportedRrset { owner, rtype, ttl, line, rdatas } in rrsets {
@@ -33,18 +32,4 @@ pub(super) fn prepare(file: ZoneFile, zone: &Name, now_s: u64) -> Result<Prepare
         })?;
     }
     Ok(Prepared { records: records.finish()?, warnings })
-}
-
-/// Keys of the old server do not fit a zone that we serve; signatures and denials are gone already.
-fn leave_out_keys(rrsets: &mut Vec<ImportedRrset>, warnings: &mut Vec<String>) {
-    rrsets.retain(|rrset| {
-        let is_key = matches!(rrset.rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY);
-        if is_key {
-            let ImportedRrset { owner, rtype, line, .. } = rrset;
-            warnings.push(format!(
-                "line {line}: {owner} {rtype} is left out: it belongs to the signatures of another server"
-            ));
-        }
-        !is_key
-    });
 }

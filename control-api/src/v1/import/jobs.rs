@@ -42,10 +42,12 @@ impl ImportJobs {
         job
     }
 
-    /// The job of an id.
-    pub(crate) fn find(&self, id: &str) -> Option<Arc<ImportJob>> {
+    /// The job of an id, or else the last one of the zone of that name.
+    pub(crate) fn find(&self, id_or_zone: &str) -> Option<Arc<ImportJob>> {
+        let zone = Name::parse(id_or_zone).ok().map(|zone| zone.to_string());
         let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        jobs.iter().find(|job| job.id == id).cloned()
+        let by_id = jobs.iter().find(|job| job.id == id_or_zone);
+        by_id.or_else(|| jobs.iter().rfind(|job| Some(&job.zone) == zone.as_ref())).cloned()
     }
 }
 
@@ -112,9 +114,15 @@ impl ImportJob {
     }
 }
 
-/// A job of this id that an earlier run of the server has left.
-pub(crate) fn left_behind(service: &Service, id: &str) -> Result<Option<ImportJob>, ApiError> {
-    let Some(JobDoc { id, zone, sent_s, outcome }) = service.job(id)? else { return Ok(None) };
+/// A job that an earlier run of the server has left: that of an id, or else the last one of the zone of that name.
+pub(crate) fn left_behind(service: &Service, id_or_zone: &str) -> Result<Option<ImportJob>, ApiError> {
+    let mut found = service.job(id_or_zone)?;
+    if found.is_none()
+        && let Ok(zone) = Name::parse(id_or_zone)
+    {
+        found = service.last_job_of(&zone)?;
+    }
+    let Some(JobDoc { id, zone, sent_s, outcome }) = found else { return Ok(None) };
     let cut_short = || JobOutcome {
         status: "Failed".to_owned(),
         code: 503,
@@ -159,6 +167,8 @@ mod tests {
         assert_eq!(body["response"], json!({"message": "line 3: no"}));
         assert_eq!(body["result"], body["response"]);
         assert!(jobs.find("unknown").is_none());
+        let later = jobs.start("a.test", 1_376_070_395);
+        assert_eq!(jobs.find("A.test").unwrap().id, later.id, "the last one of its zone");
     }
 
     #[test]

@@ -134,6 +134,9 @@ async fn an_import_in_the_background_reports_through_its_job() {
     assert_eq!(ended["result"]["zone"], "a.example");
     assert_eq!(ended["result"], ended["response"]);
     assert_eq!(api.resolve("mx.a.example", RecordType::A), ["c0000203"]);
+    for path in ["/v1/import/zonefile/A.example", "/v1/import/zonefile/a.example/status"] {
+        assert_eq!(api.get(path).await.json(), ended, "{path}");
+    }
 
     let job = upload(&api, "b.example?async=1", "broken").await.json();
     let ended = outcome(&api, &job).await;
