@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use super::permissions::{Permissions, RecordRule, plain_name};
+use super::permissions::{Permissions, RecordRule, plain_name, plain_type};
 use super::rights::Right;
 
 /// How much of a zone is within reach, from nothing to everything.
@@ -162,23 +162,37 @@ impl Access {
 
     /// How much of a zone can be reached with a right.
     pub fn reach(&self, right: Right, zone: &str) -> Reach {
+        if self.reaches_everything(right) {
+            return Reach::Everything;
+        }
         let zone = plain_name(zone);
-        let grants = self.0.iter().filter(|grant| grant.holds(right));
-        grants.map(|grant| grant.reach(&zone)).max().unwrap_or(Reach::Nothing)
+        self.grants(right).map(|grant| grant.reach(&zone)).max().unwrap_or(Reach::Nothing)
     }
 
     /// Whether a record can be reached with a right. The type `DNSSEC` stands for the keys of a signed zone.
     pub fn reaches_record(&self, right: Right, zone: &str, domain: &str, rtype: &str) -> bool {
-        let (zone, domain, rtype) = (plain_name(zone), plain_name(domain), rtype.to_ascii_uppercase());
-        let mut grants = self.0.iter().filter(|grant| grant.holds(right));
-        grants.any(|grant| grant.reaches_record(&zone, &domain, &rtype))
+        if self.reaches_everything(right) {
+            return true;
+        }
+        // What is no type fits no rule about one, and no record either.
+        let rtype = plain_type(rtype).unwrap_or_default();
+        let (zone, domain) = (plain_name(zone), plain_name(domain));
+        self.grants(right).any(|grant| grant.reaches_record(&zone, &domain, &rtype))
+    }
+
+    fn grants(&self, right: Right) -> impl Iterator<Item = &Arc<Grant>> {
+        self.0.iter().filter(move |grant| grant.holds(right))
+    }
+
+    /// The usual case, in which lists of a million records need not look at each name.
+    fn reaches_everything(&self, right: Right) -> bool {
+        self.grants(right).any(|grant| grant.is_unrestricted())
     }
 
     /// Whether every zone and record can be reached, and every right is held.
     pub fn is_full(&self) -> bool {
-        self.0
-            .iter()
-            .any(|grant| grant.is_unrestricted() && Right::ALL.iter().all(|right| grant.holds(*right)))
+        let holds_all = |grant: &Arc<Grant>| Right::ALL.iter().all(|right| grant.holds(*right));
+        self.0.iter().any(|grant| grant.is_unrestricted() && holds_all(grant))
     }
 
     /// Whether all that another one may do is allowed here too. May say no where a closer look would say yes.
@@ -259,6 +273,9 @@ mod tests {
         assert!(sees(&access, "a.test a.test A") && !sees(&access, "a.test a.test MX"));
         assert_eq!(access.reach(Right::ViewZones, "b.test"), Reach::Zone);
         assert!(sees(&access, "b.test b.test A") && !sees(&access, "b.test *.b.test A"));
+        for other_spelling in ["a.test a.test TYPE15", "A.TEST. a.test type015", "b.test \\042.b.test A"] {
+            assert!(!sees(&access, other_spelling), "{other_spelling}");
+        }
     }
 
     #[test]

@@ -55,8 +55,13 @@ pub struct RecordRule {
 
 /// A name as the rules compare it: parsed and written again, or in lower case where it is none.
 pub fn plain_name(text: &str) -> String {
-    let text = text.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(text);
     Name::parse(text).map_or_else(|_| text.to_ascii_lowercase(), |name| name.to_string())
+}
+
+/// A type as the rules compare it: `TYPE1` is `A`. `DNSSEC` is none, but stands for the keys of a signed zone.
+pub fn plain_type(text: &str) -> Option<String> {
+    let parsed = RecordType::parse(text).map(|rtype| rtype.to_string());
+    parsed.or_else(|| text.eq_ignore_ascii_case("DNSSEC").then(|| "DNSSEC".to_owned()))
 }
 
 impl Permissions {
@@ -224,12 +229,10 @@ fn record_rule(entry: &Value, place: &str) -> Result<Value, ApiError> {
             |field| fields::string_or_null(members, field).map(|text| text.filter(|text| !text.is_empty()));
         let domain = text("domain")?.map(plain_name);
         let rtype = match text("type")? {
-            // A pseudo type: the keys of a signed zone.
-            Some(rtype) if rtype.eq_ignore_ascii_case("DNSSEC") => Some("DNSSEC".to_owned()),
-            Some(rtype) => match RecordType::parse(rtype) {
-                Some(rtype) => Some(rtype.to_string()),
-                None => return Err(ApiError::invalid_field("type", &rtype.into(), "a record type")),
-            },
+            Some(rtype) => Some(
+                plain_type(rtype)
+                    .ok_or_else(|| ApiError::invalid_field("type", &rtype.into(), "a record type"))?,
+            ),
             None => None,
         };
         let include_subdomains = fields::boolean_or_null(members, "include_subdomains")?.unwrap_or(false);

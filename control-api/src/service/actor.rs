@@ -30,7 +30,7 @@ pub struct Actor {
     pub id: String,
     /// The name to show.
     pub name: String,
-    /// What the actor may do and reach, as it was when the request came.
+    /// What the actor may do and reach, as it was when the request came; in a change, as it is when that is made.
     pub access: Access,
     /// Where the request came from, if it came over the network.
     pub address: Option<IpAddr>,

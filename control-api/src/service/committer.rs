@@ -79,6 +79,7 @@ where
         let action = self.action.take()?;
         // What a panic leaves behind is dropped with the transaction, so nothing broken is seen again.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
+            transaction.renew_access()?;
             let value = action(&mut transaction)?;
             Ok((value, transaction.finish()?))
         }));

@@ -195,30 +195,34 @@ impl Directory {
     pub(crate) fn actor(&self, hash: &[u8; 32], now_s: u64) -> Option<Actor> {
         let holders = self.holders();
         let secret = holders.secrets.get(hash)?;
-        let LiveKey { document, grant, addresses } = holders.keys.get(&secret.key)?;
+        let key = holders.keys.get(&secret.key)?;
+        let document = &key.document;
         let stored = document.secrets.iter().find(|stored| stored.id == secret.id)?;
         if !equal_hashes(&stored.hash_octets()?, hash) || !stored.is_active(now_s) {
             return None;
         }
         secret.used_s.fetch_max(now_s, Ordering::Relaxed);
-        let teams = || document.member.teams.iter().filter_map(|id| holders.teams.get(id));
-        let access = match document.member.teams.is_empty() {
-            true => Access::of([Arc::clone(grant)]),
-            false => Access::of(teams().map(|team| Arc::clone(&team.grant))),
-        };
         let networks = document.member.ip_whitelist_strict.then(|| {
-            let of_teams = teams().flat_map(|team| team.addresses.iter());
-            addresses.iter().chain(of_teams).copied().collect()
+            let of_teams = holders.teams_of(document).flat_map(|team| team.addresses.iter());
+            key.addresses.iter().chain(of_teams).copied().collect()
         });
         Some(Actor {
             kind: ActorKind::ApiKey,
             id: document.id.clone(),
             name: document.name.clone(),
-            access,
+            access: holders.access_of(key),
             address: None,
             networks,
             secret: secret.id.clone(),
         })
+    }
+
+    /// What the key of an actor may do now, if the secret that it was used by may still be used.
+    pub(crate) fn access_now(&self, actor: &Actor, now_s: u64) -> Option<Access> {
+        let holders = self.holders();
+        let key = holders.keys.get(&actor.id)?;
+        let secret = key.document.secrets.iter().find(|secret| secret.id == actor.secret)?;
+        secret.is_active(now_s).then(|| holders.access_of(key))
     }
 
     /// Whether the account's lists let an address in: there are none, or one of them holds it.
@@ -284,6 +288,17 @@ impl LiveTeam {
 }
 
 impl Holders {
+    fn teams_of<'h>(&'h self, key: &'h KeyDoc) -> impl Iterator<Item = &'h LiveTeam> {
+        key.member.teams.iter().filter_map(|id| self.teams.get(id))
+    }
+
+    fn access_of(&self, key: &LiveKey) -> Access {
+        match key.document.member.teams.is_empty() {
+            true => Access::of([Arc::clone(&key.grant)]),
+            false => Access::of(self.teams_of(&key.document).map(|team| Arc::clone(&team.grant))),
+        }
+    }
+
     /// Adds a key with its secrets, or removes it with all of them.
     fn set_key(&mut self, id: String, key: Option<KeyDoc>) {
         let known = |hash: &[u8; 32]| {

@@ -12,7 +12,7 @@ use super::actor::Actor;
 use super::directory::LiveSource;
 use super::documents::{ActivityEntry, FeedValues};
 use super::{Service, codec};
-use crate::auth::KeyHasher;
+use crate::auth::{KeyHasher, Right};
 use crate::dto::feed::{Destination, FeedDoc, FeedState};
 use crate::dto::source::SourceDoc;
 use crate::error::ApiError;
@@ -122,9 +122,12 @@ impl Service {
         self.get(Table::Feeds, &codec::feed_key(source, feed))
     }
 
-    /// The source that a feed belongs to.
-    pub fn source_of_feed(&self, feed: FeedId) -> Option<SourceId> {
-        self.0.directory.feed(feed).map(|feed| feed.source)
+    /// The source that a feed belongs to, for actors who work with data: whoever knows the id of a source may be able
+    /// to push to it.
+    pub fn source_of_feed(&self, actor: &Actor, feed: FeedId) -> Option<SourceId> {
+        let rights = [Right::ManageDatasources, Right::ManageDatafeeds, Right::PushToDatafeeds];
+        let feed = rights.iter().any(|right| actor.may(*right)).then(|| self.0.directory.feed(feed))?;
+        feed.map(|feed| feed.source)
     }
 
     /// The last values of a feed; empty when none ever came.

@@ -17,7 +17,7 @@ use zones::{Change, Name, RecordDoc};
 
 use super::ServiceOptions;
 use super::account::AccountEffect;
-use super::actor::Actor;
+use super::actor::{Actor, ActorKind};
 use super::codec;
 use super::directory::{Directory, LiveFeed};
 use super::documents::{ActivityAction, ActivityEntry};
@@ -153,6 +153,19 @@ impl<'a> Transaction<'a> {
     /// The settings of the service.
     pub fn options(&self) -> &ServiceOptions {
         self.around.options
+    }
+
+    /// Takes the rights that the actor's key has by now: it may have been restricted or deleted while its request
+    /// was on the way, which for a zone file takes minutes.
+    ///
+    /// # Errors
+    /// 401 for a key or a secret that is gone.
+    pub(crate) fn renew_access(&mut self) -> Result<(), ApiError> {
+        if self.actor.kind == ActorKind::ApiKey {
+            let access = self.around.directory.access_now(&self.actor, self.now_s());
+            self.actor.access = access.ok_or_else(ApiError::unauthorized)?;
+        }
+        Ok(())
     }
 
     /// A document of any table.

@@ -73,8 +73,8 @@ impl Message {
     /// Where the certificate lies.
     pub(crate) fn certificate_url(&self) -> Result<String, ApiError> {
         let url = required(&self.fields, &["SigningCertURL"])?;
-        if !is_of_sns(&url) || !url.ends_with(".pem") {
-            let expected = "an https URL of a .pem file on sns.REGION.amazonaws.com";
+        if !is_of_sns(&url) || !is_certificate_file(&url) {
+            let expected = "an https URL of SimpleNotificationService-….pem on sns.REGION.amazonaws.com";
             return Err(ApiError::invalid_field("SigningCertURL", &url.into(), expected));
         }
         Ok(url)
@@ -169,6 +169,16 @@ pub(crate) fn is_of_sns(url: &str) -> bool {
         (3..=40).contains(&region.len()) && region.bytes().all(plain)
     };
     uri.scheme_str() == Some("https") && region.is_some_and(is_region)
+}
+
+/// Whether a URL of SNS is that of a certificate. Its other addresses are calls of an API, whose replies can quote
+/// what anyone has stored there, such as a certificate of one's own.
+fn is_certificate_file(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let number =
+        uri.path().strip_prefix("/SimpleNotificationService-").and_then(|rest| rest.strip_suffix(".pem"));
+    uri.query().is_none()
+        && number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// RSA with PKCS #1 v1.5 padding. The older version of the signature rests on SHA-1, which certificates no

@@ -265,6 +265,9 @@ fn a_webhook_maps_values_or_takes_them_as_they_are() {
     for bad in [json!({}), json!({"key": "up", "values": values}), json!({"value": "status", "key": "up"})] {
         assert!(kind.check_config(&object(config(bad.clone()))).is_err(), "{bad}");
     }
+    let header = |header: &str| object(config(json!({"key": "up", "hmac_header": header})));
+    assert!(kind.check_config(&header("X-Signature")).is_ok());
+    assert!(kind.check_config(&header("X Signature")).unwrap_err().message.contains("config.hmac_header"));
 }
 
 #[test]
@@ -356,7 +359,11 @@ fn only_hosts_of_sns_are_asked() {
     let elsewhere = body.replace("https://sns.eu-central-1.amazonaws.com", "https://192.0.2.1");
     let elsewhere = message(&elsewhere);
     assert!(elsewhere.certificate_url().is_err() && elsewhere.subscribe_url().is_err());
-    assert!(message(&body.replace(".pem", ".php")).certificate_url().is_err());
+    for other in [".php", ".pem?a=.pem", "/a.pem", "%2e.pem"] {
+        assert!(message(&body.replace(".pem", other)).certificate_url().is_err(), "{other}");
+    }
+    let called = body.replace("SimpleNotificationService-", "?Action=GetTopicAttributes&x=");
+    assert!(message(&called).certificate_url().is_err(), "what an API of SNS replies may be anyone's");
     let topic = json!({"topic_arn": "arn:aws:sns:eu-central-1:1:other"});
     assert_eq!(message(body).check_topic(&object(topic)).unwrap_err().status.as_u16(), 403);
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use axum::http::HeaderName;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ring::hmac;
 use serde_json::{Map, Value};
@@ -50,8 +51,17 @@ pub(super) fn webhook(config: &Map<String, Value>, sent: &Sent<'_>) -> Result<Pu
     Ok(values.map_or_else(Push::nothing, |values| Push::report(about, State::Values(values))))
 }
 
-/// One of `values` and `key` says what a value means.
+/// One of `values` and `key` says what a value means, and the header for the signature is one that can be sent.
 pub(super) fn check_webhook(config: &Map<String, Value>) -> Result<(), ApiError> {
+    if let Some(header) = options::text(config, "hmac_header")
+        && HeaderName::from_bytes(header.as_bytes()).is_err()
+    {
+        return Err(ApiError::invalid_field(
+            "config.hmac_header",
+            &header.into(),
+            "the name of an HTTP header",
+        ));
+    }
     let has_values = options::table(config, "values").is_some();
     match (has_values, options::text(config, "key")) {
         (false, None) => Err(ApiError::bad_request(

@@ -25,6 +25,8 @@ use self::document::{
 use self::lookup::{Found, Role, find, find_anywhere, next_name};
 use super::zones::{Reply, zone_of_path};
 use crate::ApiState;
+use crate::auth::Right;
+use crate::auth::guard::out_of_reach;
 use crate::error::ApiError;
 use crate::http::{Params, json};
 use crate::limits::EXPLAINED_ALIASES;
@@ -135,6 +137,16 @@ pub(crate) async fn explain(
     Ok(json(&explanation))
 }
 
+/// Refuses to show a record to a key that may not see it: a wildcard, an alias or a linked zone leads to another one
+/// than the path names.
+pub(super) fn must_view(actor: &Actor, found: &Found<'_>) -> Result<(), ApiError> {
+    let (zone, owner) = (found.zone.to_string(), found.owner.to_string());
+    match actor.may_view_record(&zone, &owner, &found.rrset.rtype.to_string()) {
+        true => Ok(()),
+        false => Err(out_of_reach("the record that answers this question", Right::ViewZones)),
+    }
+}
+
 /// One reply in the making.
 struct Explainer<'a> {
     service: &'a Service,
@@ -170,6 +182,7 @@ impl<'a> Explainer<'a> {
     /// Explains the record asked for, and those that aliases lead to.
     fn explain(&mut self, subject: &Subject) -> Result<Explanation, ApiError> {
         let found = find(self.snapshot, &subject.zone, &subject.name, subject.rtype)?;
+        must_view(self.actor, &found)?;
         self.workspace.begin_query();
         let (mut first, mut target) = self.explain_one(subject, &found)?;
         if found.role != Role::Referral {
@@ -182,7 +195,7 @@ impl<'a> Explainer<'a> {
             && visited.len() <= EXPLAINED_ALIASES + 1
         {
             let Ok(found) = find_anywhere(self.snapshot, &name, subject.rtype) else { break };
-            if !self.may_view(&found) {
+            if must_view(self.actor, &found).is_err() {
                 break;
             }
             let zone = lookup::answering_apex(self.snapshot, &name, subject.rtype);
@@ -197,12 +210,6 @@ impl<'a> Explainer<'a> {
             ..explanation
         });
         folded.ok_or_else(|| ApiError::internal("an explanation without a record"))
-    }
-
-    /// Whether the key may see the record that an alias leads to.
-    fn may_view(&self, found: &Found<'_>) -> bool {
-        let (zone, owner) = (found.zone.to_string(), found.owner.to_string());
-        self.actor.may_view_record(&zone, &owner, &found.rrset.rtype.to_string())
     }
 
     /// Explains one record; gives the name that the question goes on with, too.

@@ -43,8 +43,8 @@ fn fields(body: Result<JsonObject, ApiError>, path: &RecordPath) -> Result<Recor
     RecordFields::parse(&body?.0, path)
 }
 
-fn reply(service: &Service, record: &RecordDoc) -> axum::response::Response {
-    http::json(&record_object(record, |feed| service.source_of_feed(feed)))
+fn reply(service: &Service, actor: &Actor, record: &RecordDoc) -> axum::response::Response {
+    http::json(&record_object(record, |feed| service.source_of_feed(actor, feed)))
 }
 
 /// What a request does to a record.
@@ -83,7 +83,7 @@ async fn write(
     }
     let change = move |transaction: &mut Transaction<'_>| write.run(transaction, &path, fields);
     let committed = state.service.commit(&actor, change).await?;
-    Ok(with_revision(reply(&state.service, &committed.value), committed.revision))
+    Ok(with_revision(reply(&state.service, &actor, &committed.value), committed.revision))
 }
 
 /// The record as it would be stored, and whose answers would change.
@@ -99,7 +99,7 @@ async fn dry_run(
         .examine(move |service| {
             let old = service.record(&path.zone, &path.owner, path.rtype)?;
             let new = service.rehearse(&actor, |transaction| write.run(transaction, &path, fields))?;
-            let mut object = record_object(&new, |feed| service.source_of_feed(feed));
+            let mut object = record_object(&new, |feed| service.source_of_feed(&actor, feed));
             object.insert("dry_run".to_owned(), Value::Bool(true));
             let changes = compare(service, &geo, &populations, old, new)?;
             object.insert("changes".to_owned(), json!(changes));
@@ -114,10 +114,14 @@ async fn dry_run(
     get, path = "/v1/zones/{zone}/{domain}/{type}",
     responses((status = 200, description = "The record", body = ref("#/components/schemas/Record"))),
 )]
-pub(crate) async fn view(State(state): State<ApiState>, segments: Segments) -> Reply {
+pub(crate) async fn view(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Actor>,
+    segments: Segments,
+) -> Reply {
     let RecordPath { zone, owner, rtype } = existing_path(&state.service, &segments)?;
     let record = state.service.record(&zone, &owner, rtype)?;
-    Ok(reply(&state.service, &record.ok_or_else(ApiError::record_not_found)?))
+    Ok(reply(&state.service, &actor, &record.ok_or_else(ApiError::record_not_found)?))
 }
 
 /// Makes a record.

@@ -133,7 +133,7 @@ fn find(service: &Service, actor: &Actor, query: &Query) -> Result<Vec<Value>, A
             && actor.may_view_record(zone, domain, &rtype.to_string())
         {
             found.push(match query.expand {
-                true => expanded(service, &entry)?,
+                true => expanded(service, actor, &entry)?,
                 false => json!({ "zone": zone, "type": rtype, "domain": domain }),
             });
         }
@@ -141,9 +141,9 @@ fn find(service: &Service, actor: &Actor, query: &Query) -> Result<Vec<Value>, A
     Ok(found)
 }
 
-fn expanded(service: &Service, entry: &RecordEntry) -> Result<Value, ApiError> {
+fn expanded(service: &Service, actor: &Actor, entry: &RecordEntry) -> Result<Value, ApiError> {
     let record = entry.document()?;
-    Ok(Value::Object(record_object(&record, |feed| service.source_of_feed(feed))))
+    Ok(Value::Object(record_object(&record, |feed| service.source_of_feed(actor, feed))))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use self::side::{DataNumbers, FrozenFeeds, Side};
 pub(crate) use self::trial::Changed;
 use self::trial::{Shares, Trial};
 use super::explain::lookup::find;
-use super::explain::{Segments, Subject, parse_address};
+use super::explain::{Segments, Subject, must_view, parse_address};
 use super::records;
 use super::zones::Reply;
 use crate::ApiState;
@@ -175,7 +175,7 @@ pub(crate) async fn simulate(
                 (Some(body), Some(path)) => Some(candidate_of(service, &actor, body, &path)?),
                 _ => None,
             };
-            let stored = match stored_of(service, &subject) {
+            let stored = match stored_of(service, &actor, &subject) {
                 Err(error) if candidate.is_some() && error == ApiError::record_not_found() => None,
                 stored => Some(stored?),
             };
@@ -186,9 +186,10 @@ pub(crate) async fn simulate(
 }
 
 /// The record that queries come by now.
-fn stored_of(service: &Service, subject: &Subject) -> Result<RecordDoc, ApiError> {
+fn stored_of(service: &Service, actor: &Actor, subject: &Subject) -> Result<RecordDoc, ApiError> {
     let snapshot = service.snapshot().load_full();
     let found = find(&snapshot, &subject.zone, &subject.name, subject.rtype)?;
+    must_view(actor, &found)?;
     let record = service.stored_record(&found.zone, &found.owner, found.rrset.rtype)?;
     record.ok_or_else(ApiError::record_not_found)
 }

@@ -162,6 +162,51 @@ async fn a_zone_that_is_linked_must_be_seen_as_a_whole() {
 }
 
 #[tokio::test]
+async fn what_a_question_leads_to_must_be_seen_as_well() {
+    let api = two_zones().await;
+    api.done("PUT", "/v1/zones/a.test/*.a.test/A", json!({"answers": [["192.0.2.9"]]})).await;
+    api.done("PUT", "/v1/zones/linked.test", json!({"zone": "linked.test", "link": "b.test"})).await;
+    let deny = json!([{"zone": "a.test", "domain": "*.a.test"}, {"zone": "a.test", "type": "CNAME"}]);
+    let key = restricted(&api, json!({"zones_deny": ["b.test"], "records_deny": deny})).await;
+    for place in ["a.test/x.a.test/A", "a.test/alias.a.test/A", "linked.test/www.linked.test/A"] {
+        for (method, path) in
+            [("GET", format!("explain/{place}?client=192.0.2.53")), ("POST", format!("simulate/{place}"))]
+        {
+            let body = json!({"clients": ["192.0.2.53"]});
+            assert_eq!(api.call(method, &format!("/v1/{path}"), body.clone()).await.status, 200, "{path}");
+            let refused = api.call_with(&key, method, &format!("/v1/{path}"), body).await;
+            assert_eq!(refused.status, 403, "{path}: {}", refused.text());
+            assert!(!refused.text().contains("b.test"), "{path}: {}", refused.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_right_to_data_does_not_learn_where_to_push_it() {
+    let api = two_zones().await;
+    let source = json!({"name": "p", "sourcetype": "pingdom"});
+    let source = api.done("PUT", "/v1/data/sources", source).await["id"].as_str().unwrap().to_owned();
+    let feed = json!({"name": "f", "config": {"check_id": 7}});
+    let feed = api.done("PUT", &format!("/v1/data/feeds/{source}"), feed).await;
+    let steered = json!({"answers": [{"answer": ["192.0.2.1"], "meta": {"up": {"feed": feed["id"]}}}]});
+    let path = "/v1/zones/a.test/www.a.test/A";
+    assert!(api.call("POST", path, steered).await.text().contains(&source));
+    let rights = [ManageDatasources, ManageDatafeeds, PushToDatafeeds];
+    let viewer = api.key("viewer", without(&rights)).await;
+    let pusher = api.key("pusher", without(&rights[..2])).await;
+    for path in [path, "/v1/search?q=www&type=record&expand=true"] {
+        for (key, is_shown) in [(&viewer, false), (&pusher, true)] {
+            let reply = api.call_with(key, "GET", path, Value::Null).await;
+            assert_eq!(
+                (reply.status.as_u16(), reply.text().contains(&source)),
+                (200, is_shown),
+                "{key} {path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn rules_about_records_limit_what_is_seen_and_changed_of_a_zone() {
     let api = two_zones().await;
     let rule = json!([{"zone": "a.test", "domain": "www.a.test", "type": "A"}]);
@@ -178,6 +223,8 @@ async fn rules_about_records_limit_what_is_seen_and_changed_of_a_zone() {
         (&key, "/v1/zones/a.test/alias.a.test/CNAME", 403),
         (&key, "/v1/zones/a.test/dnssec", 403),
         (&all, "/v1/zones/a.test/www.a.test/A", 403),
+        (&all, "/v1/zones/a.test/www.a.test/type1", 403),
+        (&all, "/v1/zones/A.test./%5c119ww.a.test./A", 403),
         (&all, "/v1/zones/a.test/alias.a.test/CNAME", 200),
         (&all, "/v1/zones/a.test/dnssec", 404),
     ] {

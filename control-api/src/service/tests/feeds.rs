@@ -73,7 +73,7 @@ fn cell_value(fixture: &Fixture, feed: FeedId, key: MetaKey) -> Option<Value> {
 fn a_record_shows_the_sources_of_its_feeds_and_the_feeds_show_the_record() {
     let fixture = fixture();
     let record = create_steered(&fixture);
-    let shown = record_object(&record, |feed| fixture.service.source_of_feed(feed));
+    let shown = record_object(&record, |feed| fixture.service.source_of_feed(&Actor::system(), feed));
     assert_eq!(shown["answers"][0]["feeds"], json!([{"source": SOURCE, "feed": FEED}]));
     assert_eq!(shown["answers"][1].get("feeds"), None);
     assert_eq!(shown["feeds"], json!([{"source": SOURCE, "feed": OTHER_FEED}]));
@@ -175,7 +175,7 @@ fn a_deleted_feed_leaves_the_metadata_of_records() {
     assert_eq!(Value::Object(record.answers[0].meta.clone()), json!({"weight": 1}));
     assert_eq!(Value::Object(record.regions), json!({"eu": {"meta": {}}}));
     assert_eq!(fixture.serial("example.com"), serial + 1);
-    assert_eq!(fixture.service.source_of_feed(FEED), None);
+    assert_eq!(fixture.service.source_of_feed(&Actor::system(), FEED), None);
     assert_eq!(fixture.service.feed_values(FEED).unwrap().data.len(), 0);
     assert_eq!(fixture.service.feeds(SOURCE).unwrap(), [feed(OTHER_FEED)]);
     assert_eq!(fixture.activity()[..2], ["delete datafeed", "update record"]);

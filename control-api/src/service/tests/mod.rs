@@ -31,7 +31,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn actor() -> Actor {
-    Actor { kind: ActorKind::ApiKey, id: "ab".repeat(12), name: "tester".to_owned(), ..Actor::system() }
+    Actor { kind: ActorKind::User, id: "ab".repeat(12), name: "tester".to_owned(), ..Actor::system() }
 }
 
 fn path(zone: &str, domain: &str, rtype: &str) -> RecordPath {
