@@ -137,7 +137,7 @@ pub struct NamedAddresses {
 pub type WhitelistDoc = NamedAddresses;
 
 /// A team.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TeamDoc {
     /// Its id, 24 hex digits.
     pub id: String,

@@ -1,47 +1,27 @@
 //! Changes and reads of API keys and their secrets.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use store::Table;
 
-use super::{AccountEffect, KeyDoc};
+use super::{Account, AccountEffect, KeyDoc, SecretDoc};
 use crate::dto::account::key_object;
 use crate::error::ApiError;
 use crate::limits::KEYS;
 use crate::service::documents::ActivityAction;
-use crate::service::{Service, Transaction, codec};
-
-/// 404 that names a key; clients look for ` not found`.
-fn not_found() -> ApiError {
-    ApiError::not_found("api key not found")
-}
+use crate::service::{Transaction, codec};
 
 impl Transaction<'_> {
-    /// A key, or 404.
-    pub fn key(&self, id: &str) -> Result<KeyDoc, ApiError> {
-        self.get(Table::Keys, id.as_bytes())?.ok_or_else(not_found)
-    }
-
-    /// The key that has a secret of this id, or 404.
-    pub fn key_of_secret(&self, secret_id: &str) -> Result<KeyDoc, ApiError> {
-        let entries = self.scan(Table::Keys, b"")?;
-        for (_, value) in entries {
-            let key: KeyDoc = codec::decode(&value)?;
-            if key.secrets.iter().any(|secret| secret.id == secret_id) {
-                return Ok(key);
-            }
-        }
-        Err(ApiError::not_found("secret not found"))
-    }
-
     /// Makes a key, or changes the one of this id. The same document again is no change.
     ///
     /// # Errors
     /// 400 for what cannot be, for a name in use, and for the loss of the last key that may do everything; 403 for
     /// rights that the actor does not hold.
-    pub fn put_key(&mut self, key: KeyDoc) -> Result<(), ApiError> {
+    pub fn put_key(&mut self, key: KeyDoc) -> Result<KeyDoc, ApiError> {
         let old: Option<KeyDoc> = self.get(Table::Keys, key.id.as_bytes())?;
         if old.as_ref() == Some(&key) {
-            return Ok(());
+            return Ok(key);
         }
         let was_administrator = match &old {
             Some(old) => {
@@ -63,22 +43,22 @@ impl Transaction<'_> {
             self.require_administrator()?;
         }
         let action = if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
+        let kept: HashSet<&str> = key.secrets.iter().map(|secret| secret.id.as_str()).collect();
+        let before = old.iter().flat_map(|old| &old.secrets);
+        self.forget_last_accesses(before.filter(|secret| !kept.contains(secret.id.as_str())));
         let resource = self.logged_key(&key)?;
-        self.log_account(action, "apikey", &key.id, resource);
-        self.effects.account.push(AccountEffect::Key(key.id.clone(), Some(key)));
-        Ok(())
+        self.log_activity(action, "apikey", key.id.clone(), resource);
+        self.effects.account.push(AccountEffect::Key(key.id.clone(), Some(key.clone())));
+        Ok(key)
     }
 
     fn check_key_name(&self, key: &KeyDoc, is_new: bool) -> Result<(), ApiError> {
-        let entries = self.scan(Table::Keys, b"")?;
-        if is_new && entries.len() >= KEYS {
+        let keys = self.keys()?;
+        if is_new && keys.len() >= KEYS {
             return Err(ApiError::bad_request(format!("an account may have {KEYS} API keys")));
         }
-        for (_, value) in entries {
-            let other: KeyDoc = codec::decode(&value)?;
-            if other.name == key.name && other.id != key.id {
-                return Err(ApiError::conflict(format!("api key with name \"{}\" exists", key.name)));
-            }
+        if keys.iter().any(|other| other.name == key.name && other.id != key.id) {
+            return Err(ApiError::conflict(format!("api key with name \"{}\" exists", key.name)));
         }
         Ok(())
     }
@@ -95,11 +75,9 @@ impl Transaction<'_> {
         if was_administrator {
             self.require_administrator()?;
         }
-        for secret in &key.secrets {
-            self.layer.delete(Table::Meta, codec::last_access_key(&secret.id));
-        }
+        self.forget_last_accesses(&key.secrets);
         let resource = self.logged_key(&key)?;
-        self.log_account(ActivityAction::Delete, "apikey", id, resource);
+        self.log_activity(ActivityAction::Delete, "apikey", id.to_owned(), resource);
         self.effects.account.push(AccountEffect::Key(id.to_owned(), None));
         Ok(())
     }
@@ -109,23 +87,17 @@ impl Transaction<'_> {
         Ok(Value::Object(key_object(key, &self.shown_permissions(&key.member)?, None, |_| None)))
     }
 
+    fn forget_last_accesses<'s>(&mut self, secrets: impl IntoIterator<Item = &'s SecretDoc>) {
+        for secret in secrets {
+            self.layer.delete(Table::Meta, codec::last_access_key(&secret.id));
+        }
+    }
+
     /// Keeps when secrets were last used.
     pub(crate) fn put_last_accesses(&mut self, uses: Vec<(String, u64)>) -> Result<(), ApiError> {
         for (secret_id, used_s) in uses {
             self.put(Table::Meta, codec::last_access_key(&secret_id), &json!(used_s))?;
         }
         Ok(())
-    }
-}
-
-impl Service {
-    /// All keys in the order in which they were made.
-    pub fn keys(&self) -> Result<Vec<KeyDoc>, ApiError> {
-        self.documents(Table::Keys, b"")
-    }
-
-    /// A key, or 404.
-    pub fn key(&self, id: &str) -> Result<KeyDoc, ApiError> {
-        self.get(Table::Keys, id.as_bytes())?.ok_or_else(not_found)
     }
 }

@@ -6,6 +6,7 @@
 
 mod documents;
 mod keys;
+mod reads;
 mod settings;
 mod teams;
 mod users;
@@ -16,21 +17,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use filters::IpPrefix;
-use serde::de::DeserializeOwned;
-use store::Table;
 
 pub use self::documents::{
     KeyDoc, Member, NamedAddresses, SecretDoc, Settings, TeamDoc, UsageWarnings, UserDoc, WarningLevels,
     WhitelistDoc, prefixes_of,
 };
+pub(crate) use self::reads::Account;
 pub use self::settings::Usage;
 
 use super::actor::{Actor, ActorKind};
-use super::codec::{self, AccountTable};
+use super::codec::AccountTable;
 use super::transaction::Transaction;
-use super::{Service, documents::ActivityAction};
+use crate::auth::Access;
 use crate::auth::access::Grant;
-use crate::auth::{Access, Permissions};
 use crate::error::ApiError;
 
 /// What a change does to the keys, teams and lists in memory.
@@ -45,21 +44,6 @@ pub(crate) enum AccountEffect {
 }
 
 impl Transaction<'_> {
-    /// A document of the account.
-    fn account_document<T: DeserializeOwned>(
-        &self,
-        table: AccountTable,
-        id: &str,
-    ) -> Result<Option<T>, ApiError> {
-        self.get(Table::Meta, &codec::account_key(table, id))
-    }
-
-    /// All documents of one kind, by id.
-    fn account_documents<T: DeserializeOwned>(&self, table: AccountTable) -> Result<Vec<T>, ApiError> {
-        let entries = self.scan(Table::Meta, &codec::account_key(table, ""))?;
-        entries.iter().map(|(_, value)| codec::decode(value)).collect()
-    }
-
     /// What a member may do.
     fn access_of(&self, member: &Member) -> Result<Access, ApiError> {
         if member.teams.is_empty() {
@@ -67,20 +51,6 @@ impl Transaction<'_> {
         }
         let teams = self.teams_of(member)?;
         Ok(Access::of(teams.iter().map(|team| Arc::new(Grant::new(&team.permissions)))))
-    }
-
-    fn teams_of(&self, member: &Member) -> Result<Vec<TeamDoc>, ApiError> {
-        let teams = member.teams.iter().map(|id| self.account_document(AccountTable::Teams, id));
-        Ok(teams.collect::<Result<Vec<Option<TeamDoc>>, _>>()?.into_iter().flatten().collect())
-    }
-
-    /// The permissions that clients read of a member: its own, or what its teams add up to.
-    pub fn shown_permissions(&self, member: &Member) -> Result<Permissions, ApiError> {
-        if member.teams.is_empty() {
-            return Ok(member.permissions.clone());
-        }
-        let teams = self.teams_of(member)?;
-        Ok(Permissions::union(&teams.iter().map(|team| &team.permissions).collect::<Vec<_>>()))
     }
 
     /// Refuses to hand out, change or take away more than the actor holds.
@@ -100,7 +70,7 @@ impl Transaction<'_> {
             if !seen.insert(id) {
                 return Err(ApiError::bad_request(format!("teams: {id:?} is listed twice")));
             }
-            if self.account_document::<TeamDoc>(AccountTable::Teams, id)?.is_none() {
+            if self.of_account::<TeamDoc>(AccountTable::Teams, id)?.is_none() {
                 return Err(ApiError::bad_request(format!("teams: team {id:?} not found")));
             }
         }
@@ -139,8 +109,8 @@ impl Transaction<'_> {
 
     /// Refuses a change after which no key could do everything.
     fn require_administrator(&self) -> Result<(), ApiError> {
-        for (_, value) in self.scan(Table::Keys, b"")? {
-            if self.is_administrator(&codec::decode(&value)?)? {
+        for key in self.keys()? {
+            if self.is_administrator(&key)? {
                 return Ok(());
             }
         }
@@ -153,40 +123,10 @@ impl Transaction<'_> {
         let lasts = key.secrets.iter().any(|secret| secret.enabled && secret.expires_at_s.is_none());
         Ok(lasts && self.access_of(&key.member)?.is_full())
     }
-
-    fn log_account(&mut self, action: ActivityAction, kind: &str, id: &str, resource: serde_json::Value) {
-        self.log_activity(action, kind, id.to_owned(), resource);
-    }
 }
 
 /// Whether one of the prefixes holds an address.
 pub(crate) fn holds_address(prefixes: &[IpPrefix], address: IpAddr) -> bool {
     let address = address.to_canonical();
     prefixes.iter().any(|prefix| IpPrefix::new(address, prefix.bits()) == *prefix)
-}
-
-impl Service {
-    /// A document of the account, as the tables have it.
-    fn account_document<T: DeserializeOwned>(
-        &self,
-        table: AccountTable,
-        id: &str,
-    ) -> Result<Option<T>, ApiError> {
-        self.get(Table::Meta, &codec::account_key(table, id))
-    }
-
-    /// All documents of one kind, by id.
-    fn account_documents<T: DeserializeOwned>(&self, table: AccountTable) -> Result<Vec<T>, ApiError> {
-        self.documents(Table::Meta, &codec::account_key(table, ""))
-    }
-
-    /// The permissions that clients read of a member.
-    pub fn shown_permissions(&self, member: &Member) -> Result<Permissions, ApiError> {
-        if member.teams.is_empty() {
-            return Ok(member.permissions.clone());
-        }
-        let teams = member.teams.iter().map(|id| self.account_document(AccountTable::Teams, id));
-        let teams: Vec<Option<TeamDoc>> = teams.collect::<Result<_, _>>()?;
-        Ok(Permissions::union(&teams.iter().flatten().map(|team| &team.permissions).collect::<Vec<_>>()))
-    }
 }

@@ -3,21 +3,14 @@
 use serde_json::{Value, json};
 use store::Table;
 
-use super::{Settings, UsageWarnings};
+use super::reads::ONLY;
+use super::{Account, Settings, UsageWarnings};
 use crate::error::ApiError;
 use crate::service::codec::{self, AccountTable};
 use crate::service::documents::ActivityAction;
 use crate::service::{Service, Transaction};
 
-/// The one document of its kind.
-const ONLY: &str = "account";
-
 impl Transaction<'_> {
-    /// The contact details.
-    pub fn settings(&self) -> Result<Settings, ApiError> {
-        Ok(self.account_document(AccountTable::Settings, ONLY)?.unwrap_or_default())
-    }
-
     /// Stores the contact details.
     pub fn put_settings(&mut self, settings: &Settings) -> Result<(), ApiError> {
         if self.settings()? == *settings {
@@ -25,13 +18,8 @@ impl Transaction<'_> {
         }
         self.put(Table::Meta, codec::account_key(AccountTable::Settings, ONLY), settings)?;
         let resource = Value::Object(settings.0.clone());
-        self.log_account(ActivityAction::Update, "settings", ONLY, resource);
+        self.log_activity(ActivityAction::Update, "settings", ONLY.to_owned(), resource);
         Ok(())
-    }
-
-    /// The warning levels.
-    pub fn usage_warnings(&self) -> Result<UsageWarnings, ApiError> {
-        Ok(self.account_document(AccountTable::UsageWarnings, ONLY)?.unwrap_or_default())
     }
 
     /// Stores the warning levels.
@@ -40,7 +28,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         self.put(Table::Meta, codec::account_key(AccountTable::UsageWarnings, ONLY), &warnings)?;
-        self.log_account(ActivityAction::Update, "usagewarnings", ONLY, json!(warnings));
+        self.log_activity(ActivityAction::Update, "usagewarnings", ONLY.to_owned(), json!(warnings));
         Ok(())
     }
 }
@@ -55,16 +43,6 @@ pub struct Usage {
 }
 
 impl Service {
-    /// The contact details.
-    pub fn settings(&self) -> Result<Settings, ApiError> {
-        Ok(self.account_document(AccountTable::Settings, ONLY)?.unwrap_or_default())
-    }
-
-    /// The warning levels.
-    pub fn usage_warnings(&self) -> Result<UsageWarnings, ApiError> {
-        Ok(self.account_document(AccountTable::UsageWarnings, ONLY)?.unwrap_or_default())
-    }
-
     /// Counts the records. Reads all of them.
     pub fn usage(&self) -> Result<Usage, ApiError> {
         let mut usage = Usage::default();

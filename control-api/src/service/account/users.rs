@@ -3,30 +3,21 @@
 use serde_json::Value;
 use store::Table;
 
-use super::UserDoc;
+use super::{Account, UserDoc};
 use crate::dto::account::user_object;
 use crate::error::ApiError;
 use crate::limits::USERS;
+use crate::service::Transaction;
 use crate::service::codec::{self, AccountTable};
 use crate::service::documents::ActivityAction;
-use crate::service::{Service, Transaction};
-
-fn unknown() -> ApiError {
-    ApiError::not_found("Unknown user")
-}
 
 impl Transaction<'_> {
-    /// A user, or 404 `Unknown user`.
-    pub fn user(&self, username: &str) -> Result<UserDoc, ApiError> {
-        self.account_document(AccountTable::Users, username)?.ok_or_else(unknown)
-    }
-
     /// Makes a user.
     ///
     /// # Errors
     /// 409 for a name in use.
-    pub fn create_user(&mut self, user: UserDoc) -> Result<(), ApiError> {
-        let users: Vec<UserDoc> = self.account_documents(AccountTable::Users)?;
+    pub fn create_user(&mut self, user: UserDoc) -> Result<UserDoc, ApiError> {
+        let users = self.users()?;
         if users.iter().any(|other| other.username.eq_ignore_ascii_case(&user.username)) {
             return Err(ApiError::conflict("request failed:Login Name is already in use."));
         }
@@ -37,21 +28,21 @@ impl Transaction<'_> {
     }
 
     /// Changes a user. The same document again is no change.
-    pub fn update_user(&mut self, user: UserDoc) -> Result<(), ApiError> {
+    pub fn update_user(&mut self, user: UserDoc) -> Result<UserDoc, ApiError> {
         let old = self.user(&user.username)?;
         if old == user {
-            return Ok(());
+            return Ok(user);
         }
         self.require_to_hold(&self.access_of(&old.member)?, "the user")?;
         self.store_user(user, ActivityAction::Update)
     }
 
-    fn store_user(&mut self, user: UserDoc, action: ActivityAction) -> Result<(), ApiError> {
+    fn store_user(&mut self, user: UserDoc, action: ActivityAction) -> Result<UserDoc, ApiError> {
         self.check_member(&user.member, "the user")?;
         self.put(Table::Meta, codec::account_key(AccountTable::Users, &user.username), &user)?;
         let resource = Value::Object(user_object(&user, &self.shown_permissions(&user.member)?));
-        self.log_account(action, "user", &user.username, resource);
-        Ok(())
+        self.log_activity(action, "user", user.username.clone(), resource);
+        Ok(user)
     }
 
     /// Removes a user.
@@ -63,19 +54,7 @@ impl Transaction<'_> {
         self.require_to_hold(&self.access_of(&user.member)?, "the user")?;
         self.layer.delete(Table::Meta, codec::account_key(AccountTable::Users, username));
         let resource = Value::Object(user_object(&user, &self.shown_permissions(&user.member)?));
-        self.log_account(ActivityAction::Delete, "user", username, resource);
+        self.log_activity(ActivityAction::Delete, "user", user.username, resource);
         Ok(())
-    }
-}
-
-impl Service {
-    /// All users by name.
-    pub fn users(&self) -> Result<Vec<UserDoc>, ApiError> {
-        self.account_documents(AccountTable::Users)
-    }
-
-    /// A user, or 404 `Unknown user`.
-    pub fn user(&self, username: &str) -> Result<UserDoc, ApiError> {
-        self.account_document(AccountTable::Users, username)?.ok_or_else(unknown)
     }
 }

@@ -3,32 +3,23 @@
 use serde_json::json;
 use store::Table;
 
-use super::{AccountEffect, WhitelistDoc, holds_address, prefixes_of};
+use super::{Account, AccountEffect, WhitelistDoc, holds_address, prefixes_of};
 use crate::error::ApiError;
 use crate::limits::WHITELISTS;
+use crate::service::Transaction;
 use crate::service::codec::{self, AccountTable};
 use crate::service::documents::ActivityAction;
-use crate::service::{Service, Transaction};
-
-fn not_found() -> ApiError {
-    ApiError::not_found("whitelist not found")
-}
 
 impl Transaction<'_> {
-    /// A list, or 404.
-    pub fn whitelist(&self, id: &str) -> Result<WhitelistDoc, ApiError> {
-        self.account_document(AccountTable::Whitelists, id)?.ok_or_else(not_found)
-    }
-
     /// Makes a list, or changes the one of this id.
     ///
     /// # Errors
     /// 400 when lists are enforced and the actor's own address would be shut out.
-    pub fn put_whitelist(&mut self, list: WhitelistDoc) -> Result<(), ApiError> {
-        let lists: Vec<WhitelistDoc> = self.account_documents(AccountTable::Whitelists)?;
+    pub fn put_whitelist(&mut self, list: WhitelistDoc) -> Result<WhitelistDoc, ApiError> {
+        let lists = self.whitelists()?;
         let old = lists.iter().find(|other| other.id == list.id);
         if old == Some(&list) {
-            return Ok(());
+            return Ok(list);
         }
         if old.is_none() && lists.len() >= WHITELISTS {
             return Err(ApiError::bad_request(format!("an account may have {WHITELISTS} whitelists")));
@@ -36,9 +27,9 @@ impl Transaction<'_> {
         let action = if old.is_some() { ActivityAction::Update } else { ActivityAction::Create };
         self.put(Table::Meta, codec::account_key(AccountTable::Whitelists, &list.id), &list)?;
         self.check_whitelists()?;
-        self.log_account(action, "whitelist", &list.id, json!(list));
-        self.effects.account.push(AccountEffect::Whitelist(list.id.clone(), Some(list)));
-        Ok(())
+        self.log_activity(action, "whitelist", list.id.clone(), json!(list));
+        self.effects.account.push(AccountEffect::Whitelist(list.id.clone(), Some(list.clone())));
+        Ok(list)
     }
 
     /// Removes a list.
@@ -49,7 +40,7 @@ impl Transaction<'_> {
         let list = self.whitelist(id)?;
         self.layer.delete(Table::Meta, codec::account_key(AccountTable::Whitelists, id));
         self.check_whitelists()?;
-        self.log_account(ActivityAction::Delete, "whitelist", id, json!(list));
+        self.log_activity(ActivityAction::Delete, "whitelist", id.to_owned(), json!(list));
         self.effects.account.push(AccountEffect::Whitelist(id.to_owned(), None));
         Ok(())
     }
@@ -59,7 +50,7 @@ impl Transaction<'_> {
         let Some(address) = self.actor().address.filter(|_| self.options().enforce_whitelist) else {
             return Ok(());
         };
-        let lists: Vec<WhitelistDoc> = self.account_documents(AccountTable::Whitelists)?;
+        let lists = self.whitelists()?;
         let is_allowed =
             lists.is_empty() || lists.iter().any(|list| holds_address(&prefixes_of(&list.values), address));
         if is_allowed {
@@ -68,17 +59,5 @@ impl Transaction<'_> {
         Err(ApiError::bad_request(format!(
             "values: this would lock out the address that asks for it, {address}"
         )))
-    }
-}
-
-impl Service {
-    /// All lists.
-    pub fn whitelists(&self) -> Result<Vec<WhitelistDoc>, ApiError> {
-        self.account_documents(AccountTable::Whitelists)
-    }
-
-    /// A list, or 404.
-    pub fn whitelist(&self, id: &str) -> Result<WhitelistDoc, ApiError> {
-        self.account_document(AccountTable::Whitelists, id)?.ok_or_else(not_found)
     }
 }

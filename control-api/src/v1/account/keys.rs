@@ -4,16 +4,15 @@ use axum::extract::{Extension, Path, State};
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 
-use super::Reply;
+use super::{Reply, change, delete};
 use crate::auth;
 use crate::dto::account::{self, MemberFields, key_object};
 use crate::dto::fields;
 use crate::error::ApiError;
-use crate::http::{JsonObject, empty, json};
+use crate::http::{JsonObject, json};
 use crate::ids;
-use crate::service::account::{KeyDoc, Member, SecretDoc};
+use crate::service::account::{Account, KeyDoc, Member, SecretDoc};
 use crate::service::{Actor, Service, Transaction};
-use crate::v1::zones::with_revision;
 
 /// Days that a secret may last at most.
 const EXPIRY_DAYS_MAX: u32 = 3650;
@@ -94,10 +93,8 @@ pub async fn create(
     let (secret, stored) = new_secret(&service, &key, now_s);
     let secret_id = stored.id.clone();
     key.secrets.push(stored);
-    let made = key.clone();
-    let committed = service.commit(&actor, move |transaction| transaction.put_key(made)).await?;
-    let reply = shown(&service, &key, Some((&secret_id, &secret)))?;
-    Ok(with_revision(json(&reply), committed.revision))
+    let show = |key: &KeyDoc| shown(&service, key, Some((&secret_id, &secret)));
+    change(&service, &actor, move |transaction| transaction.put_key(key), show).await
 }
 
 /// `POST /v1/account/apikeys/:keyid`: changes the fields given; the secret stays.
@@ -115,7 +112,7 @@ pub async fn update(
     let name = account::name(&body, "name", 2..=64)?;
     let mut fields = MemberFields::read(&body)?;
     let expiry_days = expiry(&body)?;
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let mut key = transaction.key(&id)?;
         if let Some(teams) = fields.teams.take() {
             transaction.move_to_teams(&mut key.member, teams)?;
@@ -123,11 +120,9 @@ pub async fn update(
         fields.apply(&mut key.member)?;
         key.name = name.unwrap_or(key.name);
         key.expiry_days = expiry_days.unwrap_or(key.expiry_days);
-        transaction.put_key(key.clone())?;
-        Ok(key)
+        transaction.put_key(key)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(json(&shown(&service, &committed.value, None)?), committed.revision))
+    change(&service, &actor, update, |key| shown(&service, key, None)).await
 }
 
 /// `DELETE /v1/account/apikeys/:keyid`: the key stops working at once.
@@ -140,6 +135,5 @@ pub async fn remove(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Reply {
-    let committed = service.commit(&actor, move |transaction| transaction.delete_key(&id)).await?;
-    Ok(with_revision(empty(), committed.revision))
+    delete(&service, &actor, move |transaction| transaction.delete_key(&id)).await
 }

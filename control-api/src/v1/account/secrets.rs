@@ -8,17 +8,16 @@
 use axum::extract::{Extension, Path, State};
 use serde_json::{Map, Value};
 
-use super::Reply;
 use super::keys::new_secret;
+use super::{Reply, change, delete};
 use crate::auth::Right;
 use crate::dto::account::secret_object;
 use crate::dto::fields;
 use crate::error::ApiError;
-use crate::http::{JsonObject, empty, json};
-use crate::service::account::{KeyDoc, SecretDoc};
+use crate::http::{JsonObject, json};
+use crate::service::account::{Account, KeyDoc, SecretDoc};
 use crate::service::{Actor, Service, Transaction};
 use crate::time;
-use crate::v1::zones::with_revision;
 
 /// Secrets of a key that may be active at once.
 const ACTIVE_SECRETS: usize = 2;
@@ -39,10 +38,6 @@ fn permitted(actor: &Actor, key: Result<KeyDoc, ApiError>) -> Result<KeyDoc, Api
     Err(ApiError::forbidden(format!("permission denied: {} is needed", Right::ManageApikeys)))
 }
 
-fn not_found() -> ApiError {
-    ApiError::not_found("secret not found")
-}
-
 /// 400 for a request that would end the secret it is made with.
 fn in_use() -> ApiError {
     ApiError::bad_request("a request cannot end the secret it is made with; use another secret of the key")
@@ -50,7 +45,7 @@ fn in_use() -> ApiError {
 
 fn secret_of<'k>(key: &'k mut KeyDoc, id: &str) -> Result<&'k mut SecretDoc, ApiError> {
     let found = key.secrets.iter_mut().find(|secret| secret.id == id);
-    found.ok_or_else(not_found)
+    found.ok_or_else(|| ApiError::not_found("secret not found"))
 }
 
 /// `GET /apikeys/v1/secrets/:secretid`.
@@ -64,9 +59,7 @@ pub async fn view(
     Path(segment): Path<String>,
 ) -> Reply {
     let id = secret_id(&actor, segment);
-    let has_it = |key: &KeyDoc| key.secrets.iter().any(|secret| secret.id == id);
-    let key = service.keys()?.into_iter().find(has_it).ok_or_else(not_found);
-    let mut key = permitted(&actor, key)?;
+    let mut key = permitted(&actor, service.key_of_secret(&id))?;
     let secret = secret_of(&mut key, &id)?;
     Ok(json(&secret_object(secret, None, service.last_access_s(secret))))
 }
@@ -106,7 +99,7 @@ pub async fn update(
 ) -> Reply {
     let id = secret_id(&actor, segment);
     let (enabled, ends) = (fields::boolean_or_null(&body, "enabled")?, expires_at(&body)?);
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let mut key = transaction.key_of_secret(&id)?;
         let now_s = transaction.now_s();
         let secret = secret_of(&mut key, &id)?;
@@ -121,10 +114,8 @@ pub async fn update(
         transaction.put_key(key)?;
         Ok(changed)
     };
-    let committed = service.commit(&actor, change).await?;
-    let secret = &committed.value;
-    let shown = secret_object(secret, None, service.last_access_s(secret));
-    Ok(with_revision(json(&shown), committed.revision))
+    let show = |secret: &SecretDoc| Ok(secret_object(secret, None, service.last_access_s(secret)));
+    change(&service, &actor, update, show).await
 }
 
 fn check_active(key: &KeyDoc, now_s: u64, limit: usize) -> Result<(), ApiError> {
@@ -150,21 +141,24 @@ pub async fn renew(
 ) -> Reply {
     let id = secret_id(&actor, segment);
     let maker = service.clone();
-    let change = move |transaction: &mut Transaction<'_>| {
+    let renew = move |transaction: &mut Transaction<'_>| {
         let mut key = permitted(transaction.actor(), transaction.key_of_secret(&id))?;
         let now_s = transaction.now_s();
         check_active(&key, now_s, ACTIVE_SECRETS - 1)?;
         if key.secrets.len() >= SECRETS_KEPT {
             key.secrets.retain(|secret| secret.is_active(now_s));
         }
-        let (secret, stored) = new_secret(&maker, &key, now_s);
+        let (secret, mut stored) = new_secret(&maker, &key, now_s);
+        let actor = transaction.actor();
+        if key.expiry_days.is_none() && !actor.may(Right::ManageApikeys) {
+            // Who may not say when a secret ends cannot outlive the end of his own either.
+            stored.expires_at_s = secret_of(&mut key, &actor.secret)?.expires_at_s;
+        }
         key.secrets.push(stored.clone());
         transaction.put_key(key)?;
         Ok((secret, stored))
     };
-    let committed = service.commit(&actor, change).await?;
-    let (secret, stored) = &committed.value;
-    Ok(with_revision(json(&secret_object(stored, Some(secret), None)), committed.revision))
+    change(&service, &actor, renew, |(secret, stored)| Ok(secret_object(stored, Some(secret), None))).await
 }
 
 /// `DELETE /apikeys/v1/secrets/:secretid`: it stops working at once; the key stays.
@@ -178,7 +172,7 @@ pub async fn remove(
     Path(segment): Path<String>,
 ) -> Reply {
     let id = secret_id(&actor, segment);
-    let change = move |transaction: &mut Transaction<'_>| {
+    let remove = move |transaction: &mut Transaction<'_>| {
         let mut key = permitted(transaction.actor(), transaction.key_of_secret(&id))?;
         if id == transaction.actor().secret {
             return Err(in_use());
@@ -187,8 +181,7 @@ pub async fn remove(
             return Err(ApiError::bad_request("a key keeps its last secret; delete the key instead"));
         }
         key.secrets.retain(|secret| secret.id != id);
-        transaction.put_key(key)
+        transaction.put_key(key).map(drop)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(empty(), committed.revision))
+    delete(&service, &actor, remove).await
 }

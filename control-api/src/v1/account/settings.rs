@@ -4,14 +4,13 @@
 use axum::extract::{Extension, State};
 use serde_json::{Map, Value, json as value};
 
-use super::Reply;
+use super::{Reply, change};
 use crate::dto::account;
 use crate::dto::fields;
 use crate::error::ApiError;
 use crate::http::{JsonObject, json};
-use crate::service::account::{Settings, UsageWarnings, WarningLevels};
+use crate::service::account::{Account, Settings, UsageWarnings, WarningLevels};
 use crate::service::{Actor, Service, Transaction};
-use crate::v1::zones::with_revision;
 
 /// Contact details that are there from the beginning, and whether an unset one is shown.
 const TEXTS: [(&str, bool); 8] = [
@@ -96,13 +95,12 @@ pub async fn update(
     Extension(actor): Extension<Actor>,
     JsonObject(body): JsonObject,
 ) -> Reply {
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let settings = merged(transaction.settings()?, &body)?;
         transaction.put_settings(&settings)?;
         Ok(settings)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(json(&shown(&committed.value)), committed.revision))
+    change(&service, &actor, update, |settings| Ok(shown(settings))).await
 }
 
 /// `GET /v1/account/usagewarnings`.
@@ -125,7 +123,7 @@ pub async fn update_warnings(
     Extension(actor): Extension<Actor>,
     JsonObject(body): JsonObject,
 ) -> Reply {
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let old = transaction.usage_warnings()?;
         let warnings = UsageWarnings {
             queries: levels(old.queries, &body, "queries")?,
@@ -135,8 +133,7 @@ pub async fn update_warnings(
         transaction.put_usage_warnings(warnings)?;
         Ok(warnings)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(json(&committed.value), committed.revision))
+    change(&service, &actor, update, |warnings| Ok(*warnings)).await
 }
 
 /// The levels of one group with the given ones in their place.

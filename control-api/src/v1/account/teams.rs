@@ -3,16 +3,15 @@
 use axum::extract::{Extension, Path, State};
 use serde_json::{Map, Value};
 
-use super::Reply;
+use super::{Reply, change, delete};
 use crate::auth::Permissions;
 use crate::dto::account::{self, named_addresses, team_object};
 use crate::dto::fields;
 use crate::error::ApiError;
-use crate::http::{JsonObject, empty, json};
+use crate::http::{JsonObject, json};
 use crate::ids;
-use crate::service::account::TeamDoc;
+use crate::service::account::{Account, TeamDoc};
 use crate::service::{Actor, Service, Transaction};
-use crate::v1::zones::with_revision;
 
 fn name(body: &Map<String, Value>) -> Result<Option<String>, ApiError> {
     account::name(body, "name", 1..=64)
@@ -53,9 +52,8 @@ pub async fn create(
     let permissions = Permissions::default().merged(&given)?;
     let ip_whitelist = named_addresses(&body)?.unwrap_or_default();
     let team = TeamDoc { id: ids::new_object_id_text(service.now_s()), name, permissions, ip_whitelist };
-    let made = team.clone();
-    let committed = service.commit(&actor, move |transaction| transaction.put_team(made)).await?;
-    Ok(with_revision(json(&team_object(&team)), committed.revision))
+    change(&service, &actor, move |transaction| transaction.put_team(team), |team| Ok(team_object(team)))
+        .await
 }
 
 /// `POST /v1/account/teams/:teamid`: changes the fields given, for all members.
@@ -73,16 +71,14 @@ pub async fn update(
     let name = name(&body)?;
     let given = fields::object_or_null(&body, "permissions")?.unwrap_or_default();
     let ip_whitelist = named_addresses(&body)?;
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let mut team = transaction.team(&id)?;
         team.permissions = team.permissions.merged(&given)?;
         team.name = name.unwrap_or(team.name);
         team.ip_whitelist = ip_whitelist.unwrap_or(team.ip_whitelist);
-        transaction.put_team(team.clone())?;
-        Ok(team)
+        transaction.put_team(team)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(json(&team_object(&committed.value)), committed.revision))
+    change(&service, &actor, update, |team| Ok(team_object(team))).await
 }
 
 /// `DELETE /v1/account/teams/:teamid`: members leave it; one without another team keeps what it allowed.
@@ -95,6 +91,5 @@ pub async fn remove(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Reply {
-    let committed = service.commit(&actor, move |transaction| transaction.delete_team(&id)).await?;
-    Ok(with_revision(empty(), committed.revision))
+    delete(&service, &actor, move |transaction| transaction.delete_team(&id)).await
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::service::account::TeamDoc;
 use crate::service::{Clock, ServiceOptions};
 use crate::testing::{KEY, Reply, TestApi};
 
@@ -102,6 +103,47 @@ async fn a_strict_key_works_from_its_networks_only_and_cannot_shut_itself_out() 
 }
 
 #[tokio::test]
+async fn a_team_that_goes_leaves_its_addresses_to_whom_it_would_shut_out() {
+    let api = TestApi::new().await;
+    let team = async |name: &str, addresses: Value| {
+        let lists = json!([{"name": "home", "values": addresses}]);
+        api.done("PUT", TEAMS, json!({"name": name, "ip_whitelist": lists})).await
+    };
+    let (home, plain) = (team("home", json!(["192.0.2.1"])).await, team("plain", json!([])).await);
+    let path = format!("{TEAMS}/{}", text(&home, "id"));
+    let teams = json!([home["id"], plain["id"]]);
+    let member = |name: &str, own: Value| json!({"name": name, "teams": teams, "ip_whitelist": own, "ip_whitelist_strict": true});
+    let none = api.done("PUT", KEYS, member("none", json!([]))).await;
+    let away = api.done("PUT", KEYS, member("away", json!(["198.51.100.1"]))).await;
+    let delete =
+        async |key: &Value| api.call_from("192.0.2.1", text(key, "key"), "DELETE", &path, json!({})).await;
+    refused(&delete(&away).await, 400, "lock out");
+    assert_eq!(delete(&none).await.status, 200);
+    let addresses = async |key: &Value| {
+        api.get(&format!("{KEYS}/{}", text(key, "id"))).await.json()["ip_whitelist"].clone()
+    };
+    assert_eq!(addresses(&none).await, json!(["192.0.2.1"]));
+    assert_eq!(addresses(&away).await, json!(["198.51.100.1"]));
+}
+
+#[tokio::test]
+async fn a_change_that_is_on_the_way_while_its_key_goes_is_not_made() {
+    let api = TestApi::new().await;
+    let made = api.done("PUT", KEYS, json!({"name": "going"})).await;
+    let path = format!("{KEYS}/{}", text(&made, "id"));
+    let actor = api.service.authenticate(text(&made, "key")).unwrap();
+    let make = async |name: &str| {
+        let team = TeamDoc { name: name.to_owned(), ..TeamDoc::default() };
+        api.service.commit(&actor, |changes| changes.put_team(team)).await.map(drop)
+    };
+    assert_eq!(make("first").await, Ok(()));
+    api.done("POST", &path, json!({"permissions": {"dns": {"manage_zones": false}}})).await;
+    assert_eq!(make("more than it holds").await.unwrap_err().status, 403);
+    api.done("DELETE", &path, Value::Null).await;
+    assert_eq!(make("after its end").await.unwrap_err().status, 401);
+}
+
+#[tokio::test]
 async fn nobody_gives_or_takes_more_than_he_holds() {
     let api = TestApi::new().await;
     let some = json!({"dns": {"zones_allow_by_default": false, "zones_allow": ["a.test"]}});
@@ -191,6 +233,22 @@ async fn a_secret_is_exchanged_while_both_work_and_ends_in_its_time() {
     api.done("DELETE", &path(second_id), Value::Null).await;
     refused(&api.call("DELETE", &path(first_id), Value::Null).await, 400, "last secret");
     refused(&api.get(&path("nowhere")).await, 404, "secret not found");
+}
+
+#[tokio::test]
+async fn a_key_cannot_renew_itself_past_its_end() {
+    let api = TestApi::new().await;
+    let body = json!({"name": "guest", "permissions": {"account": {"manage_apikeys": false}}});
+    let made = api.done("PUT", KEYS, body).await;
+    let path = format!("/apikeys/v1/secrets/{}", text(&made["secrets"][0], "secret_id"));
+    let end = json!("2999-01-01T00:00:00Z");
+    api.done("PUT", &path, json!({"expires_at": end})).await;
+    let renew = "/apikeys/v1/secrets/self/renew";
+    let renewed = api.call_with(text(&made, "key"), "POST", renew, Value::Null).await.json();
+    assert_eq!(renewed["expires_at"], end);
+    api.done("DELETE", &format!("/apikeys/v1/secrets/{}", text(&renewed, "secret_id")), Value::Null).await;
+    let by_another = api.done("POST", &format!("{path}/renew"), Value::Null).await;
+    assert_eq!(by_another.get("expires_at"), None, "who manages keys says when they end");
 }
 
 #[tokio::test]

@@ -6,15 +6,14 @@
 use axum::extract::{Extension, Path, State};
 use serde_json::{Map, Value};
 
-use super::Reply;
+use super::{Reply, change, delete};
 use crate::auth;
 use crate::dto::account::{self, MemberFields, user_object};
 use crate::dto::fields;
 use crate::error::ApiError;
-use crate::http::{JsonObject, empty, json};
-use crate::service::account::{Member, UserDoc};
+use crate::http::{JsonObject, json};
+use crate::service::account::{Account, Member, UserDoc};
 use crate::service::{Actor, Service, Transaction};
-use crate::v1::zones::with_revision;
 
 fn shown(service: &Service, user: &UserDoc) -> Result<Map<String, Value>, ApiError> {
     Ok(user_object(user, &service.shown_permissions(&user.member)?))
@@ -91,11 +90,12 @@ pub async fn create(
         created_s: service.now_s(),
         member,
     };
-    let made = user.clone();
-    let committed = service.commit(&actor, move |transaction| transaction.create_user(made)).await?;
-    let mut reply = shown(&service, &user)?;
-    reply.insert("invite_token".to_owned(), auth::new_secret().into());
-    Ok(with_revision(json(&reply), committed.revision))
+    let show = |user: &UserDoc| {
+        let mut reply = shown(&service, user)?;
+        reply.insert("invite_token".to_owned(), auth::new_secret().into());
+        Ok(reply)
+    };
+    change(&service, &actor, move |transaction| transaction.create_user(user), show).await
 }
 
 /// `POST /v1/account/users/:username`: changes the fields given; the name in paths never changes.
@@ -113,7 +113,7 @@ pub async fn update(
     let (email, name) = (email(&body)?, account::bounded(&body, "name", 0)?);
     let billing = notify_billing(&body)?;
     let mut fields = MemberFields::read(&body)?;
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let mut user = transaction.user(&username)?;
         if let Some(teams) = fields.teams.take() {
             transaction.move_to_teams(&mut user.member, teams)?;
@@ -122,11 +122,9 @@ pub async fn update(
         user.email = email.unwrap_or(user.email);
         user.name = name.unwrap_or(user.name);
         user.notify_billing = billing.unwrap_or(user.notify_billing);
-        transaction.update_user(user.clone())?;
-        Ok(user)
+        transaction.update_user(user)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(json(&shown(&service, &committed.value)?), committed.revision))
+    change(&service, &actor, update, |user| shown(&service, user)).await
 }
 
 /// `DELETE /v1/account/users/:username`.
@@ -139,8 +137,7 @@ pub async fn remove(
     Extension(actor): Extension<Actor>,
     Path(username): Path<String>,
 ) -> Reply {
-    let committed = service.commit(&actor, move |transaction| transaction.delete_user(&username)).await?;
-    Ok(with_revision(empty(), committed.revision))
+    delete(&service, &actor, move |transaction| transaction.delete_user(&username)).await
 }
 
 /// `POST /v1/account/reinvite/:username`: there is nothing to be invited to, and no mail is sent.

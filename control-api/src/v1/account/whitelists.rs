@@ -4,14 +4,13 @@
 use axum::extract::{Extension, Path, State};
 use serde_json::{Map, Value};
 
-use super::Reply;
+use super::{Reply, change, delete};
 use crate::dto::account;
 use crate::error::ApiError;
-use crate::http::{JsonObject, empty, json};
+use crate::http::{JsonObject, json};
 use crate::ids;
-use crate::service::account::WhitelistDoc;
+use crate::service::account::{Account, WhitelistDoc};
 use crate::service::{Actor, Service, Transaction};
-use crate::v1::zones::with_revision;
 
 fn name(body: &Map<String, Value>) -> Result<Option<String>, ApiError> {
     account::bounded(body, "name", 1)
@@ -49,9 +48,8 @@ pub async fn create(
     let name = name(&body)?.ok_or_else(|| ApiError::missing_field("name"))?;
     let values = account::addresses(&body, "values")?.ok_or_else(|| ApiError::missing_field("values"))?;
     let list = WhitelistDoc { id: ids::new_uuid(), name, values };
-    let made = list.clone();
-    let committed = service.commit(&actor, move |transaction| transaction.put_whitelist(made)).await?;
-    Ok(with_revision(json(&list), committed.revision))
+    change(&service, &actor, move |transaction| transaction.put_whitelist(list), |list| Ok(list.clone()))
+        .await
 }
 
 /// `POST /v1/account/whitelist/:id`: changes the fields given.
@@ -67,15 +65,13 @@ pub async fn update(
     JsonObject(body): JsonObject,
 ) -> Reply {
     let (name, values) = (name(&body)?, account::addresses(&body, "values")?);
-    let change = move |transaction: &mut Transaction<'_>| {
+    let update = move |transaction: &mut Transaction<'_>| {
         let mut list = transaction.whitelist(&id)?;
         list.name = name.unwrap_or(list.name);
         list.values = values.unwrap_or(list.values);
-        transaction.put_whitelist(list.clone())?;
-        Ok(list)
+        transaction.put_whitelist(list)
     };
-    let committed = service.commit(&actor, change).await?;
-    Ok(with_revision(json(&committed.value), committed.revision))
+    change(&service, &actor, update, |list| Ok(list.clone())).await
 }
 
 /// `DELETE /v1/account/whitelist/:id`.
@@ -88,6 +84,5 @@ pub async fn remove(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Reply {
-    let committed = service.commit(&actor, move |transaction| transaction.delete_whitelist(&id)).await?;
-    Ok(with_revision(empty(), committed.revision))
+    delete(&service, &actor, move |transaction| transaction.delete_whitelist(&id)).await
 }
