@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use control_api::auth::open_admin_key;
+use control_api::outgoing::Outgoing;
 use control_api::{ApiOptions, Service, ServiceOptions, limits::Limits, router};
 use geoip_data::{GeoData, GeoHandle};
 use serde_json::{Value, json};
@@ -44,13 +45,45 @@ struct Api {
     geo: GeoHandle,
     service: Service,
     router: Router,
-    /// A source with a feed for each of [`LABELS`].
-    source: String,
+    /// The ids of [`SOURCES`].
+    sources: Vec<String>,
     requests: u32,
 }
 
-/// The labels of the feeds that are there.
-const LABELS: [&str; 2] = ["one", "two"];
+/// A source of every type: its configuration, and those of its two feeds.
+const SOURCES: [(&str, &str, [&str; 2]); 15] = [
+    ("nsone_v1", "{}", [r#"{"label":"one"}"#, r#"{"label":"two"}"#]),
+    ("nsone_monitoring", "{}", [r#"{"jobid":"52a27d4397d5f07003fdbe7b"}"#, r#"{"jobid":"two"}"#]),
+    ("cloudwatch", "{}", [r#"{"alarm_name":"web-1"}"#, r#"{"alarm_name":"two"}"#]),
+    ("datadog", "{}", [r#"{"monitor_id":55512}"#, r#"{"monitor_id":2,"fail_on_warning":"1"}"#]),
+    (
+        "newrelic_webhook",
+        r#"{"account_id":4711}"#,
+        [r#"{"resource_name":"web-1"}"#, r#"{"resource_name":"web-2"}"#],
+    ),
+    ("pingdom", "{}", [r#"{"check_id":12345}"#, r#"{"check_id":2}"#]),
+    ("catchpoint", "{}", [r#"{"test_id":81726}"#, r#"{"test_id":81726,"fail_on_warning":true}"#]),
+    ("rackspace", "{}", [r#"{"entity_id":"enOne"}"#, r#"{"entity_id":"enOne","alarm_id":"alOne"}"#]),
+    ("thousandeyes", "{}", [r#"{"test_id":281474}"#, r#"{"test_id":2}"#]),
+    ("webcheck", "{}", [r#"{"check_id":9}"#, r#"{"check_id":2,"fail_on_warning":1}"#]),
+    (
+        "prometheus_alertmanager",
+        "{}",
+        [r#"{"label":"web-1:9100"}"#, r#"{"label":"web-2:9100","alertname":"InstanceDown"}"#],
+    ),
+    ("grafana", "{}", [r#"{"label":"web-1"}"#, r#"{"label":"two","expire_after_s":60}"#]),
+    ("uptime_kuma", "{}", [r#"{"monitor_id":29}"#, r#"{"monitor_id":2,"initial_up":true}"#]),
+    ("shodan", "{}", [r#"{"ip":"192.0.2.1"}"#, r#"{"ip":"2001:db8::1","port":443}"#]),
+    (
+        "webhook",
+        r#"{"label":"/monitor/name","value":"/result/latency_ms","key":"loadavg"}"#,
+        [r#"{"label":"web-1"}"#, r#"{"label":"two"}"#],
+    ),
+];
+
+/// The certificate that the messages of SNS among the seeds are signed with.
+const CERTIFICATE: &[u8] =
+    include_bytes!("../../control-api/src/source_types/fixtures/cloudwatch_certificate.pem");
 
 thread_local! {
     static API: RefCell<Api> = RefCell::new(Api::new());
@@ -61,21 +94,26 @@ impl Api {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let geo = GeoHandle::new(GeoData::embedded());
         let (service, router) = fresh(&geo);
-        let mut api = Self { runtime, geo, service, router, source: String::new(), requests: 0 };
-        api.make_source();
+        let mut api = Self { runtime, geo, service, router, sources: Vec::new(), requests: 0 };
+        api.sources = api.make_sources();
         api
     }
 
-    fn make_source(&mut self) {
-        let source = self.made(SOURCE, &json!({"name": "fuzz", "sourcetype": "nsone_v1"}));
-        self.source = source["id"].as_str().expect("a source has an id").to_owned();
-        for label in LABELS {
-            let feed = json!({"name": label, "config": {"label": label}});
-            self.made(&format!("/v1/data/feeds/{}", self.source), &feed);
-        }
+    fn make_sources(&self) -> Vec<String> {
+        let config = |text: &str| serde_json::from_str::<Value>(text).expect("it is JSON");
+        let make = |(sourcetype, source, feeds): (&str, &str, [&str; 2])| {
+            let body = json!({"name": sourcetype, "sourcetype": sourcetype, "config": config(source)});
+            let id = self.made(SOURCE, &body)["id"].as_str().expect("a source has an id").to_owned();
+            for feed in feeds {
+                let body = json!({"name": "fuzz", "config": config(feed)});
+                self.made(&format!("/v1/data/feeds/{id}"), &body);
+            }
+            id
+        };
+        SOURCES.map(make).to_vec()
     }
 
-    fn made(&mut self, path: &str, body: &Value) -> Value {
+    fn made(&self, path: &str, body: &Value) -> Value {
         let request = Request::put(path).header("x-nsone-key", KEY).body(Body::from(body.to_string()));
         let (status, reply) = self.reply(request.expect("it is a request"));
         assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply));
@@ -87,7 +125,7 @@ impl Api {
             self.service.shutdown();
             (self.service, self.router) = fresh(&self.geo);
             self.requests = 0;
-            self.make_source();
+            self.sources = self.make_sources();
         }
         self.requests += 1;
         let (status, body) = self.reply(request);
@@ -113,7 +151,9 @@ fn fresh(geo: &GeoHandle) -> (Service, Router) {
         Service::open(Arc::new(MemoryStore::new()), ServiceOptions::default()).expect("an empty store");
     open_admin_key(&service, &std::env::temp_dir(), Some(KEY)).expect("a key");
     let limits = Limits { rate_limit: u32::MAX, ..Limits::default() };
-    let router = router(service.clone(), geo.clone(), ApiOptions { limits, ..ApiOptions::default() });
+    let outgoing = Some(Outgoing::new(Arc::new(|_| Ok(CERTIFICATE.to_vec()))));
+    let options = ApiOptions { limits, outgoing, ..ApiOptions::default() };
+    let router = router(service.clone(), geo.clone(), options);
     (service, router)
 }
 
@@ -140,15 +180,22 @@ pub fn request(data: &[u8]) {
     API.with_borrow_mut(|api| api.send(request));
 }
 
-/// What a monitoring system pushes for feeds, as a body: it is taken, or refused for what it says.
-pub fn push(body: &[u8]) {
+/// What a monitoring system pushes for feeds: a letter for the source, small for a JSON body and capital for a form,
+/// and the body. It is taken, or refused for what it says.
+pub fn push(data: &[u8]) {
+    let Some((&first, body)) = data.split_first() else { return };
+    let content_type =
+        if first.is_ascii_uppercase() { "application/x-www-form-urlencoded" } else { "application/json" };
+    let source = usize::from(first.to_ascii_lowercase().wrapping_sub(b'a')) % SOURCES.len();
     API.with_borrow_mut(|api| {
-        let request = Request::post(format!("/v1/feed/{}", api.source)).header("x-nsone-key", KEY);
+        let request = Request::post(format!("/v1/feed/{}", api.sources[source]))
+            .header("x-nsone-key", KEY)
+            .header("content-type", content_type);
         let status = api.send(request.body(Body::from(body.to_vec())).expect("it is a request"));
-        // A request that has the API made anew comes with the id of a source that is gone.
-        assert!(
-            matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND),
-            "{status}"
-        );
+        // A request that has the API made anew comes with the id of a source that is gone. Messages of SNS that
+        // are not signed are forbidden, and so are those of other accounts.
+        let expected =
+            [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::FORBIDDEN];
+        assert!(expected.contains(&status), "{status}");
     });
 }
