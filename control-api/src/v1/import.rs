@@ -198,7 +198,7 @@ impl Import {
         let Self { service, actor, zone, mut settings, file, _permit } = self;
         progress(5, "Reading the zone file");
         let apex = zone.clone();
-        let work = tokio::task::spawn_blocking(move || read_file(&file, &apex));
+        let work = tokio::task::spawn_blocking(move || read_file(file, &apex));
         let (soa, prepared) = work.await.map_err(ApiError::internal)??;
         let served_serial = soa.as_ref().map(|soa| soa.serial);
         if let Some(soa) = soa {
@@ -226,15 +226,17 @@ impl Import {
     }
 }
 
-fn read_file(file: &[u8], zone: &Name) -> Result<(Option<Soa>, Prepared), ApiError> {
+fn read_file(file: Vec<u8>, zone: &Name) -> Result<(Option<Soa>, Prepared), ApiError> {
     let limits = ImportLimits {
         records: IMPORT_RECORDS,
         rrset_records: zones::limits::MAX_ANSWERS,
         warnings: IMPORT_WARNINGS,
         ..ImportLimits::default()
     };
-    let parsed = zone_file::parse(file, zone, &limits)
+    let parsed = zone_file::parse(&file[..], zone, &limits)
         .map_err(|error| ApiError::bad_request(format!("zonefile: {error}")))?;
+    // A large file is not held beside the records that are made of it.
+    drop(file);
     let soa = parsed.soa.clone();
     Ok((soa, build::prepare(parsed, zone, unix_time_s())?))
 }

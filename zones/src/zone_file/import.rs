@@ -1,7 +1,7 @@
 //! From zone-file text to RRsets.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::BuildHasher;
 use std::io::BufRead;
@@ -73,6 +73,8 @@ struct Import<'a> {
     /// next number. Names are not stored a second time this way.
     index: HashMap<u64, u32>,
     hasher: RandomState,
+    /// The hashes of the records of large RRsets: only what has one of these is compared with all of them.
+    seen: HashSet<u64>,
     /// Warnings past the limit.
     unsaid_warnings: usize,
     /// Types that are left out as a whole, with the first line and how many records.
@@ -94,6 +96,7 @@ impl<'a> Import<'a> {
             file: ZoneFile::default(),
             index: HashMap::new(),
             hasher: RandomState::new(),
+            seen: HashSet::new(),
             unsaid_warnings: 0,
             left_out: Vec::new(),
         }
@@ -270,8 +273,7 @@ impl Import<'_> {
             self.file.rrsets.push(ImportedRrset { owner: owner.clone(), rtype, ttl, line, rdatas });
             return Ok(());
         };
-        let canonical = rdata::canonical(rtype, &rdata);
-        if rrset.rdatas.iter().any(|other| rdata::canonical(rtype, other) == canonical) {
+        if is_among(&rrset.rdatas, rtype, &rdata, &self.hasher, &mut self.seen, at) {
             self.warn(format_args!("{owner} {rtype}: the same record again, left out"));
             return Ok(());
         }
@@ -368,6 +370,28 @@ impl Import<'_> {
         }
         self.file
     }
+}
+
+/// Whether data is among that of its RRset, the one at `at`. Few are compared, of many the hashes are `seen`.
+fn is_among(
+    rdatas: &[Vec<u8>],
+    rtype: RecordType,
+    rdata: &[u8],
+    hasher: &RandomState,
+    seen: &mut HashSet<u64>,
+    at: usize,
+) -> bool {
+    /// From here on hashing is faster than comparing.
+    const MANY: usize = 32;
+    let hash = |octets: &[u8]| hasher.hash_one((at, rdata::canonical(rtype, octets)));
+    if rdatas.len() == MANY {
+        seen.extend(rdatas.iter().map(|octets| hash(octets)));
+    }
+    if rdatas.len() >= MANY && seen.insert(hash(rdata)) {
+        return false;
+    }
+    let canonical = rdata::canonical(rtype, rdata);
+    rdatas.iter().any(|other| rdata::canonical(rtype, other) == canonical)
 }
 
 /// What a message shows of a token.

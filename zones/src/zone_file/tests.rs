@@ -242,6 +242,18 @@ fn limits_end_the_import() {
 }
 
 #[test]
+fn repeated_records_are_found_in_large_rrsets_too() {
+    let mut text = "$TTL 60\n".to_owned();
+    for number in 0..100 {
+        // Two RRsets side by side, so that the records of neither stand together.
+        text += &format!("a MX {number} Host\nb TXT {number}\nb TXT {}\na MX {number} hosT\n", number / 2);
+    }
+    let file = read(&text).unwrap();
+    let sizes: Vec<usize> = file.rrsets.iter().map(|rrset| rrset.rdatas.len()).collect();
+    assert_eq!((sizes, file.warnings.len()), (vec![100, 100], 200));
+}
+
+#[test]
 fn what_is_below_a_dname_is_left_out_wherever_it_stands() {
     let file = read(
         "$TTL 60\nx.d A 192.0.2.1\n*.d TXT x\nd DNAME other\nd TXT kept\nxd A 192.0.2.2\na.b.x.d A 192.0.2.3",
