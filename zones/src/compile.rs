@@ -184,8 +184,16 @@ pub enum RecordError {
         feed: FeedId,
     },
     /// The chain is wrong.
-    #[error(transparent)]
+    #[error("{}", chain_message(.0))]
     Chain(#[from] ChainError),
+}
+
+/// What is wrong with a chain, with names for record types, which filters know as numbers only.
+fn chain_message(error: &ChainError) -> String {
+    let ChainError::RecordType { index, filter } = error else { return error.to_string() };
+    let allowed: Vec<String> =
+        filter.record_types.iter().map(|number| RecordType(*number).to_string()).collect();
+    format!("filters[{index}]: filter {} is for records of type {} only", filter.name, allowed.join(", "))
 }
 
 /// Why a zone cannot be served.

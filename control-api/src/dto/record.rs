@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use filters::{AnswerId, FeedId, FilterStep, FilterType, OnEmpty};
+use filters::{AnswerId, FeedId, FilterStep, FilterType, MetaKey, OnEmpty};
 use serde_json::{Map, Value, json};
 use zones::limits::{MAX_ANSWERS, MAX_TTL};
 use zones::{AnswerDoc, Name, RecordDoc, RecordType};
@@ -145,6 +145,7 @@ impl AnswerFields {
             other => return Err(ApiError::invalid_field(place, other, "of type object")),
         };
         let within = |error: ApiError| error.within(place);
+        check_metadata_is_in_meta(object, place)?;
         let Some(answer) = object.get("answer") else {
             return Err(ApiError::missing_field("answer").within(place));
         };
@@ -289,9 +290,21 @@ fn parse_regions(regions: &Map<String, Value>) -> Result<Map<String, Value>, Api
         let Value::Object(region) = region else {
             return Err(ApiError::invalid_field(&place, region, "of type object"));
         };
+        check_metadata_is_in_meta(region, &place)?;
         fields::object_or_null(region, "meta").map_err(|error| error.within(&place))?;
     }
     Ok(regions.clone())
+}
+
+/// Unknown fields are ignored, but metadata beside `meta` are a mistake, and steering without them is wrong.
+fn check_metadata_is_in_meta(object: &Map<String, Value>, place: &str) -> Result<(), ApiError> {
+    match object.keys().find(|key| MetaKey::parse(key).is_some()) {
+        None => Ok(()),
+        Some(key) => Err(ApiError::bad_request(format!(
+            "Input validation failed (field '<obj>.{place}.{key}' is metadata, which belongs into \
+             '<obj>.{place}.meta')"
+        ))),
+    }
 }
 
 /// The `networks` of a zone or record: a list of known numbers.
@@ -463,6 +476,8 @@ mod tests {
             ("regions", json!({"regions": []})),
             ("regions.eu", json!({"regions": {"eu": 1}})),
             ("regions.eu.meta", json!({"regions": {"eu": {"meta": 1}}})),
+            ("regions.eu.country", json!({"regions": {"eu": {"country": ["DE"]}}})),
+            ("answers[0].up", json!({"answers": [{"answer": ["a"], "up": false}]})),
             ("meta", json!({"meta": "x"})),
             ("networks[0]", json!({"networks": [5]})),
             ("use_client_subnet", json!({"use_client_subnet": "maybe"})),

@@ -209,10 +209,10 @@ impl Transaction<'_> {
         fields: Result<ZoneFields, ApiError>,
     ) -> Result<ZoneDoc, ApiError> {
         let old = self.zone(name)?;
-        if old.link.is_some() {
-            return Err(linked_zone_is_fixed());
-        }
         let fields = fields?;
+        if let Some(target) = &old.link {
+            return self.keep_linked_zone(name, target, fields);
+        }
         if fields.link.is_some() {
             return Err(ApiError::bad_request(
                 "Input validation failed (link: a zone becomes a linked zone only when it is created)",
@@ -230,6 +230,16 @@ impl Transaction<'_> {
         let reply = Value::Object(zone_object(&new));
         self.log_activity(ActivityAction::Update, "zone", new.id.to_string(), reply);
         Ok(new)
+    }
+
+    /// Takes what a linked zone shows already: clients send objects back as they have read them.
+    fn keep_linked_zone(&self, name: &Name, target: &str, fields: ZoneFields) -> Result<ZoneDoc, ApiError> {
+        let shown = self.zone_with_inherited(name)?;
+        let mut new = shown.clone();
+        let same_link = fields.link.as_ref().is_none_or(|link| link.to_string() == target);
+        fields.apply_to(&mut new);
+        check_zone(&mut new)?;
+        if same_link && new == shown { Ok(shown) } else { Err(linked_zone_is_fixed()) }
     }
 
     /// Removes a zone with all its records.

@@ -126,7 +126,7 @@ fn records_that_cannot_be_are_refused_and_leave_no_trace() {
         (
             at("x.example.com", "AAAA"),
             json!({"answers": [], "filters": [{"filter": "parse_ipv4"}]}),
-            "filters[0]: filter parse_ipv4 is not allowed for this record type",
+            "filters[0]: filter parse_ipv4 is for records of type A only",
         ),
         (
             at("x.example.com", "A"),
