@@ -180,6 +180,9 @@ pub(crate) async fn remove(
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
     use zones::RecordType;
