@@ -23,6 +23,8 @@ pub const HEADER_COUNT: usize = 100;
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time in which a TLS handshake must be done.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time in which a client has to take some of its reply; then the connection is closed.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of path and query. The longest sensible path holds two names of 255 octets, each octet escaped.
 pub const PATH_BYTES: usize = 8 * 1024;
 
@@ -78,7 +80,7 @@ pub const IMPORT_HANDLER_TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// Connections open at once.
 pub const CONNECTIONS: usize = 1024;
-/// Connections open at once from one address: half, so that no single client shuts out the others.
+/// Connections open at once from one address, or one /64 of IPv6: half, so that no single client shuts out the others.
 pub const CONNECTIONS_PER_ADDRESS: usize = 512;
 /// Time given to requests under way when the server stops.
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);

@@ -250,7 +250,7 @@ fn head_is_too_large(headers: &HeaderMap) -> Option<String> {
 }
 
 /// One host may use any address of its /64, so IPv6 is counted by network.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         v4 => v4,

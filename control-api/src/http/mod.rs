@@ -12,6 +12,7 @@ pub(crate) mod front;
 mod headers;
 pub mod links;
 pub mod path;
+mod patience;
 pub mod query;
 pub mod rate;
 pub mod reply;

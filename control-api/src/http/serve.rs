@@ -25,6 +25,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::front::network_of;
+use super::patience::Patient;
 use super::tls::Certificate;
 use crate::error::ApiError;
 use crate::limits;
@@ -104,7 +106,7 @@ impl Connection {
     /// Serves requests that come over a plain connection.
     async fn serve(self, stream: TcpStream) {
         let (peer, router) = (self.peer, self.router.clone());
-        self.answer(stream, move |mut request| {
+        self.answer(Patient::new(stream), move |mut request| {
             request.extensions_mut().insert(Peer(peer));
             router.clone().oneshot(request)
         })
@@ -119,7 +121,7 @@ impl Connection {
             if stream.peek(&mut first).await? == 1 && first[0] != TLS_HANDSHAKE {
                 return Ok(Err(stream));
             }
-            acceptor.accept(stream).await.map(Ok)
+            acceptor.accept(Patient::new(stream)).await.map(Ok)
         };
         let peer = self.peer;
         match tokio::time::timeout(limits::TLS_HANDSHAKE_TIMEOUT, handshake).await {
@@ -133,7 +135,7 @@ impl Connection {
                 .await;
             }
             Ok(Ok(Err(stream))) => {
-                self.answer(stream, async |_| {
+                self.answer(Patient::new(stream), async |_| {
                     let message = "this port is served over TLS: use https:// in the URL";
                     let mut response = ApiError::bad_request(message).into_response();
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -203,6 +205,7 @@ impl Default for Slots {
 
 impl Slots {
     fn of_address(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Slot> {
+        let address = network_of(address);
         let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_insert(0);
         if *count >= limits::CONNECTIONS_PER_ADDRESS {
@@ -301,6 +304,42 @@ mod tests {
         assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
         stop.send(()).unwrap();
         server.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_given_up() {
+        const REPLY_BYTES: usize = 64 * 1024 * 1024;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { vec![b'x'; REPLY_BYTES] }));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(listener, router, None, async {
+            stopped.await.ok();
+        }));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        // Time is a fake one: it passes when everything waits.
+        tokio::time::sleep(2 * limits::WRITE_TIMEOUT).await;
+        let mut reply = Vec::new();
+        let _ = stream.read_to_end(&mut reply).await;
+        assert!(reply.len() < REPLY_BYTES, "{} octets came", reply.len());
+        stop.send(()).unwrap();
+        server.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn hosts_of_one_ipv6_network_share_their_places() {
+        let slots = Slots::default();
+        let take = |address: &str| {
+            let permit = Arc::clone(&slots.total).try_acquire_owned().unwrap();
+            slots.of_address(address.parse().unwrap(), permit)
+        };
+        let held: Vec<_> =
+            (0..limits::CONNECTIONS_PER_ADDRESS).map(|n| take(&format!("2001:db8::{n:x}"))).collect();
+        assert!(held.iter().all(Option::is_some) && take("2001:db8::ffff:1").is_none());
+        assert!(take("2001:db8:0:1::1").is_some() && take("192.0.2.1").is_some());
+        drop(held);
+        assert!(take("2001:db8::1").is_some());
     }
 
     /// What a client gets that trusts only `root`.
