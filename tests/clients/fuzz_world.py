@@ -56,9 +56,9 @@ known = {
 print("seed = 20250101")
 print(f"hooks = {json.dumps(str(pathlib.Path(__file__).with_name('fuzz_hooks.py')))}")
 print(f'headers = {{ "X-NSONE-Key" = "{KEY}" }}')
-# What the API takes beyond its contract, and refuses within it, is decided by more than types.
-for check in ("positive_data_acceptance", "negative_data_rejection"):
-    print(f"[checks.{check}]\nenabled = false")
+# Whether a value fits is decided by more than types: names are taken already, data depend on the type of the record,
+# lists on each other. What no schema allows is refused, though, and that is checked.
+print("[checks.positive_data_acceptance]\nenabled = false")
 for name, values in known.items():
     print(f"[dictionaries.{name}]\nvalues = {json.dumps(values)}")
     print(f'[parameters.{name}]\ndictionary = "{name}"\nprobability = 0.8')

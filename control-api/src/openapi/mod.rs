@@ -146,6 +146,9 @@ const PATH_PARAMETERS: &str = include_str!("path_parameters.json");
 /// The methods that an OpenAPI path item may hold.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
+/// The path whose body may be left out.
+const BODY_IS_OPTIONAL: &str = "/v1/zones/{zone}/versions";
+
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
 /// This description of the API, as OpenAPI 3.1.
@@ -251,11 +254,18 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>, known:
         Some(Value::Object(parameter))
     });
     let mut parameters: Vec<Value> = in_path.collect();
-    if let Some(Value::Array(queries)) = operation.remove("parameters") {
+    if let Some(Value::Array(mut queries)) = operation.remove("parameters") {
+        for schema in queries.iter_mut().filter_map(|query| query.get_mut("schema")?.as_object_mut()) {
+            // Said of numbers without a sign, which reach further than that.
+            schema.remove("format");
+        }
         parameters.extend(queries);
     }
     if !parameters.is_empty() {
         operation.insert("parameters".to_owned(), parameters.into());
+    }
+    if let Some(Value::Object(body)) = operation.get_mut("requestBody") {
+        body.insert("required".to_owned(), (path != BODY_IS_OPTIONAL).into());
     }
     if let Some(Value::Object(responses)) = operation.get_mut("responses") {
         responses.insert("4XX".to_owned(), json!({ "$ref": "#/components/responses/Refused" }));

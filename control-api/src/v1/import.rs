@@ -48,7 +48,7 @@ impl Default for Imports {
 #[utoipa::path(
     put, path = "/v1/import/zonefile/{zone}",
     params(
-        ("async" = Option<String>, Query, description = "`true` imports in the background"),
+        ("async" = Option<bool>, Query, description = "`true` imports in the background"),
         ("networks" = Option<String>, Query, description = "Ids of networks, with commas"),
         ("views" = Option<String>, Query, description = "Must be empty"),
         ("name" = Option<String>, Query, description = "Must be the zone"),

@@ -128,7 +128,7 @@ pub(crate) async fn view(
 #[utoipa::path(
     put, path = "/v1/zones/{zone}/{domain}/{type}",
     params(
-        ("dry_run" = Option<String>, Query, description = "`true` tries the change out and stores nothing"),
+        ("dry_run" = Option<bool>, Query, description = "`true` tries the change out and stores nothing"),
     ),
     request_body = ref("#/components/schemas/RecordFields"),
     responses((status = 200, description = "The new record", body = ref("#/components/schemas/Record"))),
@@ -148,7 +148,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     post, path = "/v1/zones/{zone}/{domain}/{type}",
     params(
-        ("dry_run" = Option<String>, Query, description = "`true` tries the change out and stores nothing"),
+        ("dry_run" = Option<bool>, Query, description = "`true` tries the change out and stores nothing"),
     ),
     request_body = ref("#/components/schemas/RecordFields"),
     responses((status = 200, description = "The changed record", body = ref("#/components/schemas/Record"))),

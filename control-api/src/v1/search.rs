@@ -86,10 +86,10 @@ fn text_of(field: &Value) -> String {
 #[utoipa::path(
     get, path = "/v1/search",
     params(
-        ("q" = String, Query, description = "A piece of a name, or of an answer"),
-        ("type" = Option<String>, Query, description = "`zone`, `record`, `all` or `answers`"),
+        ("q" = String, Query, pattern = "[^.]", description = "A piece of a name, or of an answer"),
+        ("type" = Option<String>, Query, pattern = "^(zone|record|all|answers)?$", description = "`zone`, `record`, `all` or `answers`"),
         ("max" = Option<u64>, Query, description = "At most this many results"),
-        ("expand" = Option<String>, Query, description = "`true` shows whole objects"),
+        ("expand" = Option<bool>, Query, description = "`true` shows whole objects"),
     ),
     responses((status = 200, description = "What was found", body = ref("#/components/schemas/SearchResults"))),
 )]

@@ -53,9 +53,9 @@ pub async fn record_rate(State(state): State<ApiState>, Path(path): Path<(String
 #[utoipa::path(
     get, path = "/v1/stats/usage",
     params(
-        ("period" = Option<String>, Query, description = "1h, 24h or 30d; 24h if it is not there"),
+        ("period" = Option<String>, Query, pattern = "^(1h|24h|30d)$", description = "1h, 24h or 30d; 24h if it is not there"),
         ("expand" = Option<bool>, Query, description = "Whether a row for each zone follows; true if it is not there"),
-        ("networks" = Option<String>, Query, description = "* or a list of networks; there is network 0"),
+        ("networks" = Option<String>, Query, pattern = "^([*]|0)$", description = "* or a list of networks; there is network 0"),
         ("aggregate" = Option<bool>, Query, description = "Whether networks are summed; with one it is the same"),
         ("by_tier" = Option<bool>, Query, description = "Makes no difference, as in the original"),
         ("after" = Option<String>, Query, description = "The zone after which the page begins"),
@@ -101,9 +101,9 @@ pub async fn account_usage(
 #[utoipa::path(
     get, path = "/v1/stats/usage/{zone}",
     params(
-        ("period" = Option<String>, Query, description = "1h, 24h or 30d; 24h if it is not there"),
+        ("period" = Option<String>, Query, pattern = "^(1h|24h|30d)$", description = "1h, 24h or 30d; 24h if it is not there"),
         ("expand" = Option<bool>, Query, description = "Whether a row for each record follows; false if it is not there"),
-        ("networks" = Option<String>, Query, description = "* or a list of networks; there is network 0"),
+        ("networks" = Option<String>, Query, pattern = "^([*]|0)$", description = "* or a list of networks; there is network 0"),
         ("aggregate" = Option<bool>, Query, description = "Whether networks are summed; with one it is the same"),
         ("by_tier" = Option<bool>, Query, description = "Makes no difference, as in the original"),
         ("after" = Option<String>, Query, description = "The record after which the page begins, as NAME/TYPE"),
@@ -158,8 +158,8 @@ pub async fn zone_usage(
 #[utoipa::path(
     get, path = "/v1/stats/usage/{zone}/{domain}/{type}",
     params(
-        ("period" = Option<String>, Query, description = "1h, 24h or 30d; 24h if it is not there"),
-        ("networks" = Option<String>, Query, description = "* or a list of networks; there is network 0"),
+        ("period" = Option<String>, Query, pattern = "^(1h|24h|30d)$", description = "1h, 24h or 30d; 24h if it is not there"),
+        ("networks" = Option<String>, Query, pattern = "^([*]|0)$", description = "* or a list of networks; there is network 0"),
         ("aggregate" = Option<bool>, Query, description = "Whether networks are summed; with one it is the same"),
         ("expand" = Option<bool>, Query, description = "Makes no difference: a record has no parts"),
         ("by_tier" = Option<bool>, Query, description = "Makes no difference, as in the original"),

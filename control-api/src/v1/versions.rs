@@ -31,7 +31,7 @@ pub(crate) async fn list(State(service): State<Service>, Path(zone): Path<String
 /// Keeps a zone as it is as a new version.
 #[utoipa::path(
     put, path = "/v1/zones/{zone}/versions",
-    params(("force" = Option<String>, Query, description = "`true` forgets the oldest version when there are too many")),
+    params(("force" = Option<bool>, Query, description = "`true` forgets the oldest version when there are too many")),
     request_body = ref("#/components/schemas/ZoneVersionFields"),
     responses((status = 200, description = "The version", body = ref("#/components/schemas/ZoneVersion"))),
 )]

@@ -142,7 +142,7 @@ fn zone_page(
 #[utoipa::path(
     get, path = "/v1/zones/{zone}",
     params(
-        ("records" = Option<String>, Query, description = "`false` leaves the records out"),
+        ("records" = Option<bool>, Query, description = "`false` leaves the records out"),
         ("limit" = Option<u64>, Query, description = "At most this many entries in the reply"),
         ("after" = Option<String>, Query, description = "Where the page begins: behind this entry of the one before"),
     ),
@@ -208,7 +208,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     post, path = "/v1/zones/{zone}",
     params(
-        ("refresh" = Option<String>, Query, description = "`true` asks for a new transfer; for secondary zones only"),
+        ("refresh" = Option<bool>, Query, description = "`true` asks for a new transfer; for secondary zones only"),
     ),
     request_body = ref("#/components/schemas/ZoneFields"),
     responses((status = 200, description = "The changed zone", body = ref("#/components/schemas/ZoneWithRecords"))),

@@ -78,7 +78,7 @@ pub async fn view_plan() -> Response<Body> {
 /// `POST /v1/account/plan`: there is no other plan to change to.
 #[utoipa::path(
     post, path = "/v1/account/plan",
-    request_body = ref("#/components/schemas/AnyObject"),
+    request_body = ref("#/components/schemas/PlanFields"),
     responses((status = 200, description = "The plan, which it was before", body = ref("#/components/schemas/AnyObject"))),
 )]
 pub async fn change_plan(JsonObject(body): JsonObject) -> Reply {

@@ -75,7 +75,7 @@ pub async fn view(State(service): State<Service>, Path(id): Path<String>) -> Rep
 /// `PUT /v1/account/apikeys`: makes a key; the reply is the only one that holds its secret.
 #[utoipa::path(
     put, path = "/v1/account/apikeys",
-    request_body = ref("#/components/schemas/ApiKeyFields"),
+    request_body = ref("#/components/schemas/ApiKeyCreate"),
     responses((status = 200, description = "The new key with its secret", body = ref("#/components/schemas/ApiKey"))),
 )]
 pub async fn create(

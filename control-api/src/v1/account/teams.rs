@@ -39,7 +39,7 @@ pub async fn view(State(service): State<Service>, Path(id): Path<String>) -> Rep
 /// `PUT /v1/account/teams`.
 #[utoipa::path(
     put, path = "/v1/account/teams",
-    request_body = ref("#/components/schemas/TeamFields"),
+    request_body = ref("#/components/schemas/TeamCreate"),
     responses((status = 200, description = "The new team", body = ref("#/components/schemas/Team"))),
 )]
 pub async fn create(

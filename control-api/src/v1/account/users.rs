@@ -69,7 +69,7 @@ pub async fn view(State(service): State<Service>, Path(name): Path<String>) -> R
 /// `PUT /v1/account/users`.
 #[utoipa::path(
     put, path = "/v1/account/users",
-    request_body = ref("#/components/schemas/UserFields"),
+    request_body = ref("#/components/schemas/UserCreate"),
     responses((status = 200, description = "The new user", body = ref("#/components/schemas/User"))),
 )]
 pub async fn create(

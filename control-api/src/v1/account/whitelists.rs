@@ -37,7 +37,7 @@ pub async fn view(State(service): State<Service>, Path(id): Path<String>) -> Rep
 /// `PUT /v1/account/whitelist`.
 #[utoipa::path(
     put, path = "/v1/account/whitelist",
-    request_body = ref("#/components/schemas/WhitelistFields"),
+    request_body = ref("#/components/schemas/WhitelistCreate"),
     responses((status = 200, description = "The new list", body = ref("#/components/schemas/Whitelist"))),
 )]
 pub async fn create(
