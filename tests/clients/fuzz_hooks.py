@@ -6,7 +6,7 @@ import schemathesis
 @schemathesis.hook
 def map_case(context, case):
     if isinstance(case.body, dict):
-        for name in ("zone", "domain", "type"):
+        for name in ("zone", "domain", "type", "username"):
             if name in case.body and name in (case.path_parameters or {}):
                 case.body[name] = case.path_parameters[name]
     return case

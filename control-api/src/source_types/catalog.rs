@@ -268,8 +268,8 @@ pub(super) const ALL: &[SourceType] = &[
     },
     SourceType {
         name: "webhook",
-        short_description: "Any JSON webhook",
-        description: "<p>Takes any JSON at <code>/v1/feed/SOURCE_ID</code>. JSON pointers say where the \
+        short_description: "Any webhook with a JSON object",
+        description: "<p>Takes any JSON object at <code>/v1/feed/SOURCE_ID</code>. JSON pointers say where the \
             label of the feed and the value are; <code>values</code> says which metadata a value stands for, \
             or <code>key</code> which metadata key takes it as it is. With a secret the body has to be signed \
             (HMAC-SHA-256, hex digits, with or without <code>sha256=</code>).</p>",

@@ -36,32 +36,8 @@ pub async fn publish(
     Path(source): Path<String>,
     request: Request,
 ) -> Result<Response<Body>, ApiError> {
-    receive(&state, &actor, &source, request).await
-}
-
-/// `GET /v1/feed/:sourceid?up=false`: the query stands for the body.
-#[utoipa::path(
-    get, path = "/v1/feed/{source}",
-    responses((status = 200, description = "Accepted, stored and in use", body = ref("#/components/schemas/Empty"))),
-)]
-pub async fn publish_query(
-    State(state): State<ApiState>,
-    Extension(actor): Extension<Actor>,
-    Path(source): Path<String>,
-    request: Request,
-) -> Result<Response<Body>, ApiError> {
-    receive(&state, &actor, &source, request).await
-}
-
-/// Takes a push, counts what became of it, and answers.
-async fn receive(
-    state: &ApiState,
-    actor: &Actor,
-    source: &str,
-    request: Request,
-) -> Result<Response<Body>, ApiError> {
-    let source = state.service.live_source(source_id(source)?).ok_or_else(ApiError::source_not_found)?;
-    let result = accept(state, actor, &source, request).await;
+    let source = state.service.live_source(source_id(&source)?).ok_or_else(ApiError::source_not_found)?;
+    let result = accept(&state, &actor, &source, request).await;
     let counts = &source.counts;
     let count = match &result {
         Ok(Committed { value: 0, .. }) => &counts.unmatched,
@@ -72,6 +48,20 @@ async fn receive(
     };
     count.fetch_add(1, Ordering::Relaxed);
     Ok(with_revision(http::empty(), result?.revision))
+}
+
+/// `GET /v1/feed/:sourceid?up=false`: the query stands for the body.
+#[utoipa::path(
+    get, path = "/v1/feed/{source}",
+    responses((status = 200, description = "Accepted, stored and in use", body = ref("#/components/schemas/Empty"))),
+)]
+pub async fn publish_query(
+    state: State<ApiState>,
+    actor: Extension<Actor>,
+    source: Path<String>,
+    request: Request,
+) -> Result<Response<Body>, ApiError> {
+    publish(state, actor, source, request).await
 }
 
 /// Takes a push, and returns how many deliveries to feeds it came to.

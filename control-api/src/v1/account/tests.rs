@@ -330,6 +330,8 @@ async fn a_user_lives_from_put_to_delete() {
     let changed = api.done("POST", &path, json!({"name": "Jane Smith"})).await;
     assert_eq!((&changed["name"], &changed["notify"]["billing"]), (&json!("Jane Smith"), &json!(true)));
     assert_eq!(api.get(USERS).await.json(), json!([changed]));
+    assert_eq!(api.done("POST", &path, changed.clone()).await, changed);
+    refused(&api.call("POST", &path, json!({"username": "joan"})).await, 400, "<obj>.username");
     api.done("POST", "/v1/account/reinvite/jane", Value::Null).await;
     api.done("DELETE", &path, Value::Null).await;
     refused(&api.get(&path).await, 404, "Unknown user");

@@ -110,6 +110,13 @@ pub async fn update(
     Path(username): Path<String>,
     JsonObject(body): JsonObject,
 ) -> Reply {
+    if let Some(given) = fields::string(&body, "username")?.filter(|given| *given != username) {
+        return Err(ApiError::invalid_field(
+            "username",
+            &given.into(),
+            "the user of the path; it never changes",
+        ));
+    }
     let (email, name) = (email(&body)?, account::bounded(&body, "name", 0)?);
     let billing = notify_billing(&body)?;
     let mut fields = MemberFields::read(&body)?;
