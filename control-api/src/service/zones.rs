@@ -92,10 +92,9 @@ impl Transaction<'_> {
         }
         match fields.link.clone() {
             Some(target) => {
+                let least = zone.serial;
                 let end = self.link_zone(name, &mut zone, &target, &fields)?;
-                if let Some(served) = deleted_at {
-                    zone.serial = self.raise_serial(&end, served)?;
-                }
+                zone.serial = self.raise_serial(&end, least)?;
             }
             None => fields.apply_to(&mut zone),
         }
@@ -316,16 +315,16 @@ impl Transaction<'_> {
         Ok(zone)
     }
 
-    /// Brings the serial of a zone behind one that was `served` under the name of another that shows it now.
-    fn raise_serial(&mut self, name: &Name, served: u32) -> Result<u32, ApiError> {
+    /// Brings the serial of a zone to what one that is linked to it would have without the link: there may have been
+    /// another zone of that name, and its secondaries take no earlier serial.
+    fn raise_serial(&mut self, name: &Name, least: u32) -> Result<u32, ApiError> {
         let mut zone = self.zone(name)?;
-        let serial = later_serial(zone.serial, served);
-        if serial != zone.serial {
-            zone.serial = serial;
+        if is_later(least, zone.serial) {
+            zone.serial = least;
             self.put(Table::Zones, codec::zone_key(name), &zone)?;
             self.touched.entry(name.clone()).or_insert(Touch::Changed);
         }
-        Ok(serial)
+        Ok(zone.serial)
     }
 
     /// Tells the world the settings of every zone that was changed.
@@ -375,9 +374,13 @@ fn next_serial(serial: u32) -> u32 {
     serial.wrapping_add(1).max(1)
 }
 
-/// `serial`, or the one behind `served` if that is later (RFC 1982, 3.2).
+/// `serial`, or the one behind `served` if that is later.
 fn later_serial(serial: u32, served: u32) -> u32 {
     let next = next_serial(served);
-    let is_later = next.wrapping_sub(serial).cast_signed() > 0;
-    if is_later { next } else { serial }
+    if is_later(next, serial) { next } else { serial }
+}
+
+/// Whether one serial is later than another (RFC 1982, 3.2).
+fn is_later(serial: u32, other: u32) -> bool {
+    serial.wrapping_sub(other).cast_signed() > 0
 }

@@ -111,6 +111,13 @@ fn a_zone_made_anew_as_a_link_raises_the_serial_that_it_shows_to_its_own() {
     assert_eq!(fixture.serial("example.com"), later);
     fixture.create_zone("fresh.test", json!({"link": "target.test"})).unwrap();
     assert_eq!(fixture.serial("target.test"), later, "only when it has to");
+    // A zone that was deleted long ago is not remembered, but its serial was that of its time.
+    fixture.now_s.store(START_S + 100, Ordering::Relaxed);
+    fixture.create_zone("old.test", json!({})).unwrap();
+    fixture.now_s.store(START_S + 200, Ordering::Relaxed);
+    fixture.delete_zone("old.test").unwrap();
+    fixture.create_zone("old.test", json!({"link": "target.test"})).unwrap();
+    assert!(fixture.serial("old.test") > START_S as u32 + 100);
 }
 
 #[test]
