@@ -187,12 +187,12 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{secret}\n"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(secret.len(), 20);
-        assert_eq!(service.authenticate(&secret).unwrap().name, "admin");
-        assert!(service.authenticate("wrong").is_none());
-        assert!(service.authenticate("").is_none());
+        assert_eq!(service.authenticate(&secret, None).unwrap().name, "admin");
+        assert!(service.authenticate("wrong", None).is_none());
+        assert!(service.authenticate("", None).is_none());
         assert_eq!(open_admin_key(&service, dir.path(), None).unwrap(), AdminKey::Existing);
         assert_eq!(open_admin_key(&service, dir.path(), Some("x")).unwrap(), AdminKey::Existing);
-        assert!(service.authenticate("x").is_none());
+        assert!(service.authenticate("x", None).is_none());
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
             }
         }
         let reopened = Service::open(store, ServiceOptions::default()).unwrap();
-        assert!(reopened.authenticate("correct-horse-battery").is_some());
+        assert!(reopened.authenticate("correct-horse-battery", None).is_some());
     }
 
     #[test]

@@ -54,6 +54,9 @@ known = {
 }
 
 print("seed = 20250101")
+print("workers = 2")
+# A machine that is busy with other tests is no fault of the server.
+print("request-timeout = 60")
 print(f"hooks = {json.dumps(str(pathlib.Path(__file__).with_name('fuzz_hooks.py')))}")
 print(f'headers = {{ "X-NSONE-Key" = "{KEY}" }}')
 # Whether a value fits is decided by more than types: names are taken already, data depend on the type of the record,

@@ -65,7 +65,9 @@ fn a_zone_goes_into_the_server_and_comes_out_the_same() {
     let exported = zone(&world, &["export", "example.test", "--output", target.to_str().unwrap()], "");
     assert!(exported.status.success(), "{exported:?}");
     let written = std::fs::read_to_string(&target).unwrap();
-    assert_eq!(text(&zone(&world, &["export", "example.test"], "").stdout), written);
+    let printed = zone(&world, &["export", "example.test"], "");
+    assert!(printed.status.success(), "{printed:?}");
+    assert_eq!(text(&printed.stdout), written);
     let listed = |name: &str| -> Vec<Value> {
         let zone = world.server.api().get(&format!("/v1/zones/{name}")).unwrap().body;
         let mut records = zone["records"].as_array().unwrap().clone();

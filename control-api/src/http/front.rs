@@ -115,7 +115,7 @@ impl Front {
         let mut response = match actor {
             _ if !rate.allowed => too_many_requests(rate),
             None => ApiError::unauthorized().into_response(),
-            Some(actor) if !actor.may_come_from_there() => wrong_network(&actor).into_response(),
+            Some(actor) if !actor.is_welcome_there => wrong_network(&actor).into_response(),
             Some(actor) => {
                 request.extensions_mut().insert(actor);
                 self.routed(request, path).await
@@ -139,8 +139,7 @@ impl Front {
         let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
         // An address that the account's lists keep out learns nothing about keys.
         let is_let_in = address.is_none_or(|address| self.service.lists_allow(address));
-        let actor = key.filter(|_| is_let_in).and_then(|key| self.service.authenticate(key));
-        let actor = actor.map(|actor| Actor { address, ..actor });
+        let actor = key.filter(|_| is_let_in).and_then(|key| self.service.authenticate(key, address));
         let now = Instant::now();
         let rate = match &actor {
             Some(actor) => self.keys.take(&actor.id, now),

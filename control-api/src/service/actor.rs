@@ -1,12 +1,9 @@
 //! Who asks for a change.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use filters::IpPrefix;
 use serde::{Deserialize, Serialize};
 
-use super::account::holds_address;
 use crate::auth::{Access, Reach, Right};
 
 /// The kind of an [`Actor`], as the activity log spells it.
@@ -34,8 +31,8 @@ pub struct Actor {
     pub access: Access,
     /// Where the request came from, if it came over the network.
     pub address: Option<IpAddr>,
-    /// Where requests have to come from, if that is restricted.
-    pub networks: Option<Arc<[IpPrefix]>>,
+    /// Whether requests of this actor may come from there.
+    pub is_welcome_there: bool,
     /// The id of the secret that a key was used by.
     pub secret: String,
 }
@@ -50,7 +47,7 @@ impl Actor {
             name,
             access: Access::full(),
             address: None,
-            networks: None,
+            is_welcome_there: true,
             secret: String::new(),
         }
     }
@@ -59,12 +56,6 @@ impl Actor {
     pub(crate) fn sender() -> Self {
         let (id, name) = ("sender".to_owned(), "data source".to_owned());
         Self { id, name, access: Access::push_only(), ..Self::system() }
-    }
-
-    /// Whether requests of this actor may come from where this one came from.
-    pub fn may_come_from_there(&self) -> bool {
-        let Some(networks) = &self.networks else { return true };
-        self.address.is_some_and(|address| holds_address(networks, address))
     }
 
     /// Whether the actor holds a right.

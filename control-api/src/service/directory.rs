@@ -191,8 +191,8 @@ impl Directory {
         self.holders.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who uses a secret, given by its hash, if it may be used now. Notes the use.
-    pub(crate) fn actor(&self, hash: &[u8; 32], now_s: u64) -> Option<Actor> {
+    /// Who uses a secret, given by its hash, from an address, if it may be used now. Notes the use.
+    pub(crate) fn actor(&self, hash: &[u8; 32], address: Option<IpAddr>, now_s: u64) -> Option<Actor> {
         let holders = self.holders();
         let secret = holders.secrets.get(hash)?;
         let key = holders.keys.get(&secret.key)?;
@@ -202,17 +202,17 @@ impl Directory {
             return None;
         }
         secret.used_s.fetch_max(now_s, Ordering::Relaxed);
-        let networks = document.member.ip_whitelist_strict.then(|| {
-            let of_teams = holders.teams_of(document).flat_map(|team| team.addresses.iter());
-            key.addresses.iter().chain(of_teams).copied().collect()
-        });
+        let is_in = |list: &[IpPrefix]| address.is_some_and(|address| holds_address(list, address));
+        let is_welcome_there = !document.member.ip_whitelist_strict
+            || is_in(&key.addresses)
+            || holders.teams_of(document).any(|team| is_in(&team.addresses));
         Some(Actor {
             kind: ActorKind::ApiKey,
             id: document.id.clone(),
             name: document.name.clone(),
             access: holders.access_of(key),
-            address: None,
-            networks,
+            address,
+            is_welcome_there,
             secret: secret.id.clone(),
         })
     }

@@ -172,10 +172,10 @@ impl Service {
         self.0.store.scan(Table::Activity, b"", None).map(|entry| codec::decode(&entry?.1))
     }
 
-    /// Who a secret belongs to, if it is one of ours and may be used now.
-    pub fn authenticate(&self, secret: &str) -> Option<Actor> {
+    /// Who a secret belongs to that is used from an address, if it is one of ours and may be used now.
+    pub fn authenticate(&self, secret: &str, address: Option<IpAddr>) -> Option<Actor> {
         let now_s = self.now_s();
-        let actor = self.0.directory.actor(&self.0.hasher.hash(secret), now_s)?;
+        let actor = self.0.directory.actor(&self.0.hasher.hash(secret), address, now_s)?;
         self.keep_accesses(now_s);
         Some(actor)
     }

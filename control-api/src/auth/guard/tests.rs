@@ -65,11 +65,17 @@ async fn every_route_refuses_a_key_without_its_right_and_lets_one_with_it_pass()
 }
 
 #[tokio::test]
-async fn every_route_needs_a_key_unless_it_is_for_probes() {
+async fn every_route_needs_a_key_from_its_networks_unless_it_is_for_probes() {
     let api = TestApi::new().await;
+    let strict = json!({"name": "strict", "ip_whitelist": ["192.0.2.1"], "ip_whitelist_strict": true});
+    let strict = api.done("PUT", "/v1/account/apikeys", strict).await["key"].as_str().unwrap().to_owned();
     for (method, path, needs) in TABLE {
+        let is_open = matches!(needs, Nothing);
         let reply = api.call_with("", method, &example(path), json!({})).await;
-        assert_eq!(reply.status == 401, !matches!(needs, Nothing), "{method} {path}: {}", reply.text());
+        assert_eq!(reply.status == 401, !is_open, "{method} {path}: {}", reply.text());
+        let reply = api.call_from("198.51.100.1", &strict, method, &example(path), json!({})).await;
+        assert_eq!(reply.text().contains("may not be used from"), !is_open, "{method} {path}");
+        assert_eq!(reply.status == 403, !is_open, "{method} {path}: {}", reply.text());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Changes and reads of teams.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use store::Table;
 
@@ -14,7 +16,7 @@ use crate::service::codec::{self, AccountTable};
 use crate::service::documents::ActivityAction;
 
 fn access_of(team: &TeamDoc) -> Access {
-    Access::of([std::sync::Arc::new(Grant::new(&team.permissions))])
+    Access::of([Arc::new(Grant::new(&team.permissions))])
 }
 
 impl Transaction<'_> {
@@ -88,9 +90,19 @@ impl Transaction<'_> {
     }
 
     /// Moves a member to other teams. One that leaves its last team keeps what its teams allowed.
+    ///
+    /// # Errors
+    /// 400 when one permissions object cannot say what several teams allow without allowing more: zones that one
+    /// shows and another lets change do not add up in teams, but would in one object.
     pub fn move_to_teams(&self, member: &mut Member, teams: Vec<String>) -> Result<(), ApiError> {
         if teams.is_empty() && !member.teams.is_empty() {
+            let had = self.access_of(member)?;
             member.permissions = self.shown_permissions(member)?;
+            if !had.covers(&Access::of([Arc::new(Grant::new(&member.permissions))])) {
+                return Err(ApiError::bad_request(
+                    "teams: what these teams allow cannot be kept in one permissions object; leave them one by one",
+                ));
+            }
         }
         member.teams = teams;
         Ok(())

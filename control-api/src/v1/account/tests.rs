@@ -131,7 +131,7 @@ async fn a_change_that_is_on_the_way_while_its_key_goes_is_not_made() {
     let api = TestApi::new().await;
     let made = api.done("PUT", KEYS, json!({"name": "going"})).await;
     let path = format!("{KEYS}/{}", text(&made, "id"));
-    let actor = api.service.authenticate(text(&made, "key")).unwrap();
+    let actor = api.service.authenticate(text(&made, "key"), None).unwrap();
     let make = async |name: &str| {
         let team = TeamDoc { name: name.to_owned(), ..TeamDoc::default() };
         api.service.commit(&actor, |changes| changes.put_team(team)).await.map(drop)
@@ -312,6 +312,15 @@ async fn leaving_all_teams_by_oneself_does_not_widen_what_is_allowed() {
     let made = api.done("PUT", KEYS, json!({"name": "member", "teams": [team["id"]]})).await;
     let left = api.done("POST", &format!("{KEYS}/{}", text(&made, "id")), json!({"teams": []})).await;
     assert_eq!((&left["teams"], &left["permissions"]["dns"]["manage_zones"]), (&json!([]), &json!(false)));
+
+    let one_zone = json!({"dns": {"zones_allow_by_default": false, "zones_allow": ["a.test"]}});
+    let other = api.done("PUT", TEAMS, json!({"name": "one zone", "permissions": one_zone})).await;
+    let both = json!({"name": "of both", "teams": [team["id"], other["id"]]});
+    let path = format!("{KEYS}/{}", text(&api.done("PUT", KEYS, both).await, "id"));
+    refused(&api.call("POST", &path, json!({"teams": []})).await, 400, "one by one");
+    api.done("POST", &path, json!({"teams": [other["id"]]})).await;
+    let left = api.done("POST", &path, json!({"teams": []})).await;
+    assert_eq!(left["permissions"]["dns"]["zones_allow"], json!(["a.test"]));
 }
 
 #[tokio::test]
