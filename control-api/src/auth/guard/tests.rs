@@ -188,6 +188,25 @@ async fn what_a_question_leads_to_must_be_seen_as_well() {
 }
 
 #[tokio::test]
+async fn a_job_that_shows_a_whole_zone_is_for_those_who_may_see_it() {
+    let api = TestApi::new().await;
+    let form = "--x\r\ncontent-disposition: form-data; name=\"zonefile\"; filename=\"z\"\r\n\r\nwww A 192.0.2.1\r\n--x--\r\n";
+    let request = Request::put("/v1/import/zonefile/c.test?async=true")
+        .header("x-nsone-key", crate::testing::KEY)
+        .header("content-type", "multipart/form-data; boundary=x");
+    let job = api.send(request.body(Body::from(form)).unwrap()).await;
+    let path = format!("/v1/import/zonefile/{}", job.json()["id"].as_str().unwrap());
+    let deny = json!([{"zone": "c.test", "type": "A"}]);
+    for (dns, status) in
+        [(json!({}), 200), (json!({"records_deny": deny}), 404), (json!({"zones_deny": ["c.test"]}), 404)]
+    {
+        let key = api.key(&dns.to_string(), json!({"dns": dns}).as_object().cloned().unwrap()).await;
+        let reply = api.call_with(&key, "GET", &path, Value::Null).await;
+        assert_eq!(reply.status, status, "{dns}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
 async fn who_has_no_right_to_data_does_not_learn_where_to_push_it() {
     let api = two_zones().await;
     let source = json!({"name": "p", "sourcetype": "pingdom"});
