@@ -18,7 +18,8 @@ const LIST_ENTRIES: usize = 10_000;
 const MEMBERS: usize = 64;
 
 /// Flags beside the [rights](Right) that every permissions object shows: clients read a missing flag as false.
-const OTHER_FLAGS: [(&str, &str); 7] = [
+const OTHER_FLAGS: [(&str, &str); 8] = [
+    ("monitoring", "manage_lists"),
     ("monitoring", "create_jobs"),
     ("monitoring", "update_jobs"),
     ("monitoring", "delete_jobs"),

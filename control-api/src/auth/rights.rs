@@ -57,11 +57,9 @@ rights! {
     ManagePlan = "account"."manage_plan",
     /// Read invoices and usage.
     ViewInvoices = "account"."view_invoices",
-    /// Make, change and remove notification lists.
-    ManageLists = "monitoring"."manage_lists",
     /// Make, change and remove monitoring jobs.
     ManageJobs = "monitoring"."manage_jobs",
-    /// See monitoring jobs and notification lists.
+    /// See monitoring jobs.
     ViewJobs = "monitoring"."view_jobs",
 }
 

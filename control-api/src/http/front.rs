@@ -169,7 +169,8 @@ impl Front {
             Err(error) => return ApiError::bad_request(error.to_string()).into_response(),
         };
         if wants_vain_dry_run(request.method(), &uri) {
-            let message = "query parameter dry_run: only PUT and POST of records can be tried out";
+            let message =
+                "query parameter dry_run: only PUT and POST of records can be tried out, with true or false";
             return ApiError::bad_request(message).into_response();
         }
         let Ok(_permit) = self.requests.try_acquire() else { return overloaded() };
@@ -268,9 +269,11 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
 
 /// Whether a change is to be tried out that cannot be: whoever asks for that must not find it made.
 fn wants_vain_dry_run(method: &Method, uri: &Uri) -> bool {
-    let is_asked = || {
-        let parameters = Params::parse(uri.query().unwrap_or_default());
-        parameters.is_ok_and(|parameters| parameters.flag("dry_run") == Ok(Some(true)))
+    // What cannot be read may have been meant so.
+    let query = uri.query().unwrap_or_default();
+    let is_asked = || match Params::parse(query) {
+        Ok(parameters) => !matches!(parameters.flag("dry_run"), Ok(None | Some(false))),
+        Err(_) => query.contains("dry_run"),
     };
     let is_record = uri.path().starts_with("/v1/zones/") && uri.path().split('/').count() == 6;
     match *method {

@@ -127,6 +127,18 @@ async fn pages_link_to_each_other_as_the_client_sees_the_server() {
 }
 
 #[tokio::test]
+async fn what_may_be_meant_to_be_tried_out_is_not_done() {
+    let api = TestApi::new().await;
+    let zone = json!({"zone": "a.example"});
+    for query in ["dry_run=true", "dry_run", "dry_run=perhaps", "dry_run=true&x=%zz"] {
+        let reply = api.call("PUT", &format!("/v1/zones/a.example?{query}"), zone.clone()).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(reply.message().contains("dry_run"), "{query}: {}", reply.text());
+    }
+    api.done("PUT", "/v1/zones/a.example?dry_run=false", zone).await;
+}
+
+#[tokio::test]
 async fn bodies_of_reads_and_deletes_are_ignored() {
     let api = TestApi::new().await;
     api.done("PUT", "/v1/zones/a.example", json!({"zone": "a.example"})).await;
