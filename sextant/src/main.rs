@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod metrics;
+mod priority;
 mod run;
 mod signals;
 

@@ -28,7 +28,7 @@ use store::{JournalStore, Store};
 
 use crate::{
     config::{Config, DnsAddresses},
-    demo, metrics, signals,
+    demo, metrics, priority, signals,
 };
 
 /// How often the geography files are looked at for changes.
@@ -118,8 +118,10 @@ impl Started {
         let admin_key = open_admin_key(&service, &config.data_dir, config.admin_key.as_deref())?;
 
         let has_files = files.city.is_some() || files.asn.is_some();
-        let geo_watcher = has_files.then(|| reload::watch(files, geo.clone(), GEO_CHECK_INTERVAL));
+        priority::lower_other_threads();
         let mut dns = dns.start().context("cannot start the DNS workers")?;
+        priority::lower_this_thread();
+        let geo_watcher = has_files.then(|| reload::watch(files, geo.clone(), GEO_CHECK_INTERVAL));
         let collector = collect(&mut dns, &service, &statistics).context("cannot start counting queries")?;
         Ok(Self {
             store,

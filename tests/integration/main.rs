@@ -11,6 +11,7 @@ mod explain;
 mod feeds;
 mod import;
 mod lookup;
+mod priorities;
 mod raw;
 mod statistics;
 mod steering;

@@ -7,7 +7,13 @@
 //! runs everything. Two builds of Sextant and the echo, at a tenth of the size, one or two scenarios, in about a minute:
 //!
 //! ```text
-//! load --quick --scenarios static,chain --servers echo,sextant --sextant before=/tmp/a/sextant --sextant after=/tmp/b/sextant
+//! load --quick --parts queries --scenarios static,chain --servers echo,sextant --sextant before=/tmp/a/sextant --sextant after=/tmp/b/sextant
+//! ```
+//!
+//! Only the control plane, and of what it can have to do only two things:
+//!
+//! ```text
+//! load --parts control --work puts,import
 //! ```
 //!
 //! A build may be followed by arguments of its own: `--sextant "small=/tmp/a/sextant --some-option 16"`.
@@ -18,11 +24,13 @@
 //! nothing but receive and send, moves least from machine to machine.
 #![forbid(unsafe_code)]
 
-mod changing;
+mod beside;
 mod check;
+mod control;
 mod data;
 mod echo;
 mod geography;
+mod http;
 mod process;
 mod query;
 mod report;
@@ -31,8 +39,13 @@ mod servers;
 mod statistics;
 mod tcp;
 mod udp;
+mod work;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -42,6 +55,7 @@ use data::DataSet;
 use query::{Scenario, Sizes};
 use report::{Footprint, Report};
 use servers::{Server, Setting, sextant::Build};
+use work::Work;
 
 /// Runs Sextant beside other servers and a bare echo, and compares them.
 #[derive(Debug, Parser)]
@@ -76,15 +90,30 @@ struct Options {
     /// Leaves out the latency at a fixed rate.
     #[arg(long)]
     no_latency: bool,
-    /// Leaves out what queries cost while data change.
-    #[arg(long)]
-    no_changing: bool,
+    /// What to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Queries, Part::Control])]
+    parts: Vec<Part>,
+    /// What the control plane has to do.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Work::value_variants().to_vec())]
+    work: Vec<Work>,
+    /// Queries per second offered meanwhile.
+    #[arg(long, default_value_t = 50_000)]
+    offered: u32,
     /// Worker threads of each server, one core each.
     #[arg(long, default_value_t = 1)]
     workers: usize,
     /// Where to write the results as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+}
+
+/// A part of what can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// What queries cost the servers.
+    Queries,
+    /// How fast the control plane works beside queries, and what these notice of it.
+    Control,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,28 +188,54 @@ fn compare(options: &Options) -> Result<()> {
     let geography = folder.path().join("geography.mmdb");
     std::fs::write(&geography, geography::write(&geo)?)?;
     let mut report = Report::default();
-    for data_set in DataSet::ALL {
+    let common = Common { options, geo: &geo, geography: &geography, sizes, cores };
+    if options.parts.contains(&Part::Queries) {
+        for data_set in DataSet::ALL {
+            common.compare_with(data_set, &plan, folder.path(), &mut report)?;
+        }
+        print!("{}", report.footprints_markdown());
+    }
+    if options.parts.contains(&Part::Control) && options.servers.contains(&Kind::Sextant) {
+        report.costs = common.load_control_plane(&folder.path().join("control"))?;
+        print!("{}", control::markdown(&report.costs));
+    }
+    if let Some(path) = &options.json {
+        std::fs::write(path, format!("{:#}\n", report.json()))?;
+    }
+    Ok(())
+}
+
+/// What all parts need.
+struct Common<'a> {
+    options: &'a Options,
+    geo: &'a GeoData,
+    geography: &'a Path,
+    sizes: Sizes,
+    cores: usize,
+}
+
+impl Common<'_> {
+    /// Runs the scenarios that ask for one data set, with all servers.
+    fn compare_with(
+        &self,
+        data_set: DataSet,
+        plan: &rounds::Plan,
+        folder: &Path,
+        report: &mut Report,
+    ) -> Result<()> {
+        let Self { options, geo, .. } = self;
         let scenarios: Vec<_> =
             options.scenarios.iter().copied().filter(|asked| asked.data_set() == data_set).collect();
         if scenarios.is_empty() {
-            continue;
+            return Ok(());
         }
         // Some of the configuration files do not take blanks in paths.
-        let folder = folder.path().join(data_set.name().replace(' ', "-"));
-        let zones = folder.join("zones");
-        data_set.write(sizes, &zones)?;
-        let setting = Setting {
-            cores: format!("0-{}", options.workers - 1),
-            workers: options.workers,
-            sizes,
-            data_set,
-            zones,
-            geography: geography.clone(),
-            folder: folder.clone(),
-        };
-        let running = start_all(options, &setting, &geo)?;
+        let folder = folder.join(data_set.name().replace(' ', "-"));
+        let cores = format!("0-{}", options.workers - 1);
+        let setting = self.setting(data_set, &folder, cores, options.workers)?;
+        let running = start_all(options, &setting, geo)?;
         for scenario in scenarios {
-            let result = rounds::run(&plan, scenario, &running, &geo)?;
+            let result = rounds::run(plan, scenario, &running, geo)?;
             print!("{}", report::scenario_markdown(&result));
             report.results.push(result);
         }
@@ -192,29 +247,24 @@ fn compare(options: &Options) -> Result<()> {
         }
         drop(running);
         std::fs::remove_dir_all(&folder)?;
+        Ok(())
     }
-    print!("{}", report.footprints_markdown());
-    if !options.no_changing && !options.quick && options.servers.contains(&Kind::Sextant) {
-        let folder = folder.path().join("changing");
-        let zones = folder.join("zones");
-        DataSet::Large.write(sizes, &zones)?;
-        let setting = Setting {
-            cores: format!("0-{}", cores - 1),
-            workers: 1,
-            sizes,
-            data_set: DataSet::Large,
-            zones,
-            geography,
-            folder,
-        };
+
+    /// Has the first build of Sextant work while it answers.
+    fn load_control_plane(&self, folder: &Path) -> Result<Vec<control::Cost>> {
+        let Self { options, geo, cores, .. } = *self;
+        let setting = self.setting(DataSet::Large, folder, format!("0-{}", cores - 1), 1)?;
         let build = Build::parse(options.sextant.first().context("a build of Sextant")?, 0)?;
-        report.costs = changing::run(&setting, &build, &geo, cores, options.seconds)?;
-        print!("{}", changing::markdown(&report.costs));
+        control::run(&setting, &build, geo, &options.work, (cores, options.offered, options.seconds))
     }
-    if let Some(path) = &options.json {
-        std::fs::write(path, format!("{:#}\n", report.json()))?;
+
+    /// What servers with `data_set` are started with; its zone files are written.
+    fn setting(&self, data_set: DataSet, folder: &Path, cores: String, workers: usize) -> Result<Setting> {
+        let zones = folder.join("zones");
+        data_set.write(self.sizes, &zones)?;
+        let (sizes, geography) = (self.sizes, self.geography.to_owned());
+        Ok(Setting { cores, workers, sizes, data_set, zones, geography, folder: folder.to_owned() })
     }
-    Ok(())
 }
 
 /// Starts every server that is asked for, installed, and able to serve the data.

@@ -110,6 +110,26 @@ impl Process {
         Ok(sum)
     }
 
+    /// Begins to look for a new peak of its resident memory (proc(5), `clear_refs`).
+    ///
+    /// # Errors
+    /// When the process is gone or the system refuses.
+    pub fn forget_peak(&self) -> Result<()> {
+        fs::write(format!("/proc/{}/clear_refs", self.id()), "5")
+            .context("the peak of memory cannot be reset")
+    }
+
+    /// The most memory that it had resident at once since [`Self::forget_peak`], in bytes.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn peak_bytes(&self) -> Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.context("no VmHWM")? * 1024)
+    }
+
     /// Asks it to stop and kills what is left after a while.
     pub fn stop(&mut self) {
         let family = tree(self.id());
@@ -185,6 +205,15 @@ pub fn pin(cores: Range<usize>) -> Result<()> {
         set.set(core)?;
     }
     sched_setaffinity(Pid::from_raw(0), &set).context("the cores cannot be chosen")
+}
+
+/// Has the calling thread, and those that it starts, yield to all others.
+///
+/// # Errors
+/// When the system refuses.
+pub fn lower_priority() -> Result<()> {
+    let this = rustix::thread::gettid();
+    rustix::process::setpriority_process(Some(this), 19).context("the priority cannot be lowered")
 }
 
 /// A loopback port that is free for UDP and TCP now.

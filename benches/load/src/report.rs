@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::{
-    changing::{self, Cost},
+    control::{self, Cost},
     data::DataSet,
     rounds::{Figures, Results},
     servers::Server,
@@ -44,7 +44,7 @@ pub struct Report {
     pub results: Vec<Results>,
     /// Per data set and server.
     pub footprints: Vec<Footprint>,
-    /// Per change.
+    /// Per kind of work of the control plane.
     pub costs: Vec<Cost>,
 }
 
@@ -89,7 +89,7 @@ impl Report {
                 })
             })
             .collect();
-        json!({"scenarios": scenarios, "footprints": footprints, "while_changing": changing::json(&self.costs)})
+        json!({"scenarios": scenarios, "footprints": footprints, "control_plane": control::json(&self.costs)})
     }
 }
 

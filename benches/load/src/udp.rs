@@ -33,8 +33,8 @@ const WINDOW: usize = 12;
 const LOOKS: usize = 50;
 /// Spins between two looks; about two microseconds.
 const PAUSE: usize = 50;
-/// How long a generator sleeps at least when nothing is due; the system adds some 50 µs.
-const REST: Duration = Duration::from_micros(20);
+/// How long a generator that offers a fixed rate sleeps between two looks; the system adds some 50 µs.
+const REST: Duration = Duration::from_micros(100);
 /// After this a query counts as lost. Any server that answers at all does so in a fraction of it.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Octets that hold any reply.
@@ -71,8 +71,10 @@ struct Slot {
     /// Told apart from the queries that had the slot before.
     turn: u8,
     key: u32,
-    /// When it was sent, or due if the rate is fixed.
-    since: Instant,
+    /// When it was due; when it was sent if the rate is not fixed.
+    due: Instant,
+    /// When it was sent. A generator that was late does not make a reply late.
+    sent: Instant,
 }
 
 /// A socket and the queries under way on it. The message id is the slot and its turn.
@@ -87,15 +89,16 @@ impl Lane {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(server)?;
         socket.set_nonblocking(true)?;
-        let slot = Slot { is_waiting: false, turn: 0, key: 0, since: Instant::now() };
+        let now = Instant::now();
+        let slot = Slot { is_waiting: false, turn: 0, key: 0, due: now, sent: now };
         Ok(Self { socket, slots: [slot; WINDOW], waiting: 0 })
     }
 
-    /// Takes a free slot.
-    fn open(&mut self, key: u32, since: Instant) -> Option<u16> {
+    /// Takes a free slot for a query that was due at `due` and is sent at `sent`.
+    fn open(&mut self, key: u32, due: Instant, sent: Instant) -> Option<u16> {
         let index = self.slots.iter().position(|slot| !slot.is_waiting)?;
         let slot = &mut self.slots[index];
-        *slot = Slot { is_waiting: true, turn: slot.turn.wrapping_add(1), key, since };
+        *slot = Slot { is_waiting: true, turn: slot.turn.wrapping_add(1), key, due, sent };
         self.waiting += 1;
         Some(u16::from(slot.turn) << 8 | index as u16)
     }
@@ -116,7 +119,7 @@ impl Lane {
     fn expire(&mut self, limit: Instant) -> u64 {
         let mut lost = 0;
         for slot in &mut self.slots {
-            if slot.is_waiting && slot.since < limit {
+            if slot.is_waiting && slot.sent < limit {
                 slot.is_waiting = false;
                 self.waiting -= 1;
                 lost += 1;
@@ -189,7 +192,7 @@ impl<'a> Generator<'a> {
                 std::hint::spin_loop();
             }
         }
-        self.fill(index, now)
+        self.fill(index, now, now)
     }
 
     /// Asks `rate` times a second for `time`, each query at its own moment whatever became of those before.
@@ -205,7 +208,7 @@ impl<'a> Generator<'a> {
         while due - begun < time {
             let now = Instant::now();
             if now >= due {
-                self.send_one(lane, due)?;
+                self.send_one(lane, due, now)?;
                 lane = (lane + 1) % self.lanes.len();
                 due += interval;
                 if lane == 0 {
@@ -222,38 +225,47 @@ impl<'a> Generator<'a> {
         Ok(self.finish(begun))
     }
 
-    /// Offers `rate` queries a second for `time`, in bursts of one lane each, and rests in between.
+    /// Offers `rate` queries a second for `time`, in bursts of as many as may be under way, and rests in between.
     ///
-    /// A burst whose lane still waits when it is due is sent as soon as that has its replies; its latencies count from
-    /// when it was due. Other threads get the core while nothing is due.
+    /// What an answer costs depends on how many queries a server finds together. In a burst it finds many, and still
+    /// does when the generator did not get its core in time: the next burst is sent as soon as the one before is
+    /// answered or lost, and its latencies count from when it was due. Other threads get the core while nothing is due.
     ///
     /// # Errors
     /// When a socket fails.
     pub fn offer(&mut self, rate: u32, time: Duration) -> Result<Outcome> {
         self.outcome = Outcome::default();
-        let interval = Duration::from_secs(1) * WINDOW as u32 / rate.max(1);
+        let interval = Duration::from_secs(1) * (SOCKETS * WINDOW) as u32 / rate.max(1);
         let begun = Instant::now();
         let mut due = begun;
-        let mut lane = 0;
         while due - begun < time {
+            self.take_replies()?;
             let now = Instant::now();
-            for index in 0..self.lanes.len() {
-                if self.lanes[index].waiting > 0 {
-                    self.receive(index, Some(()))?;
-                }
-            }
             self.expire(now);
-            while due <= now && self.lanes[lane].waiting == 0 {
-                self.fill(lane, due)?;
-                lane = (lane + 1) % self.lanes.len();
+            if due <= now && self.lanes.iter().all(|lane| lane.waiting == 0) {
+                for index in 0..self.lanes.len() {
+                    self.fill(index, due, now)?;
+                }
                 due += interval;
             }
-            if due > now {
-                std::thread::sleep(REST);
+            std::thread::sleep(REST);
+        }
+        while self.lanes.iter().any(|lane| lane.waiting > 0) {
+            self.take_replies()?;
+            self.expire(Instant::now());
+            std::thread::sleep(REST);
+        }
+        Ok(self.finish(begun))
+    }
+
+    /// Takes the replies that there are.
+    fn take_replies(&mut self) -> Result<()> {
+        for index in 0..self.lanes.len() {
+            if self.lanes[index].waiting > 0 {
+                self.receive(index, Some(()))?;
             }
         }
-        self.settle()?;
-        Ok(self.finish(begun))
+        Ok(())
     }
 
     /// Takes the replies that are still to come.
@@ -280,14 +292,14 @@ impl<'a> Generator<'a> {
     }
 
     /// Sends one query in each free slot of a lane.
-    fn fill(&mut self, index: usize, now: Instant) -> Result<()> {
+    fn fill(&mut self, index: usize, due: Instant, now: Instant) -> Result<()> {
         let lane = &mut self.lanes[index];
         let mut wires = [[0; QUERY_OCTETS]; WINDOW];
         let mut lengths = [0; WINDOW];
         let mut count = 0;
         while lane.waiting < WINDOW {
             let key = self.queries.draw();
-            let Some(id) = lane.open(key, now) else { break };
+            let Some(id) = lane.open(key, due, now) else { break };
             lengths[count] = self.queries.write(id, key, &mut wires[count]);
             count += 1;
         }
@@ -310,11 +322,11 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
-    fn send_one(&mut self, index: usize, due: Instant) -> Result<()> {
+    fn send_one(&mut self, index: usize, due: Instant, now: Instant) -> Result<()> {
         let lane = &mut self.lanes[index];
         let key = self.queries.draw();
         self.outcome.sent += 1;
-        let Some(id) = lane.open(key, due) else {
+        let Some(id) = lane.open(key, due, now) else {
             self.outcome.lost += 1;
             return Ok(());
         };
@@ -365,7 +377,7 @@ impl<'a> Generator<'a> {
             }
             self.outcome.answered += 1;
             if let Some(now) = now {
-                let latency = now.saturating_duration_since(slot.since).as_nanos();
+                let latency = now.saturating_duration_since(slot.due).as_nanos();
                 self.outcome.latencies_ns.push(u32::try_from(latency).unwrap_or(u32::MAX));
             }
         }
@@ -403,12 +415,12 @@ mod tests {
     fn a_reply_ends_its_own_query_once() {
         let mut lane = Lane::new("127.0.0.1:9".parse().unwrap()).unwrap();
         let now = Instant::now();
-        let ids: Vec<_> = std::iter::from_fn(|| lane.open(7, now)).collect();
+        let ids: Vec<_> = std::iter::from_fn(|| lane.open(7, now, now)).collect();
         assert_eq!((ids.len(), lane.waiting), (WINDOW, WINDOW));
         let reply = ids[3].to_be_bytes();
         assert_eq!(lane.close(&reply).map(|slot| slot.key), Some(7));
         assert!(lane.close(&reply).is_none(), "a second reply");
-        let again = lane.open(8, now).unwrap();
+        let again = lane.open(8, now, now).unwrap();
         assert_ne!(again, ids[3]);
         assert!(lane.close(&reply).is_none(), "a late reply to the query before");
         assert!(lane.close(&[1]).is_none() && lane.close(&[1, 255]).is_none());
@@ -419,8 +431,9 @@ mod tests {
     fn a_query_without_a_reply_is_lost_and_its_slot_free() {
         let mut lane = Lane::new("127.0.0.1:9".parse().unwrap()).unwrap();
         let now = Instant::now();
-        lane.open(1, now).unwrap();
-        lane.open(2, now + Duration::from_secs(2)).unwrap();
+        let later = now + Duration::from_secs(2);
+        lane.open(1, now, now).unwrap();
+        lane.open(2, now, later).expect("due long ago, and sent late");
         assert_eq!(lane.expire(now + Duration::from_secs(1)), 1);
         assert_eq!(lane.waiting, 1);
     }

@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
-use sextant_tests::{Api, Reply};
 
 use super::{Server, Setting, wait_for};
 use crate::{
     data::{self, DataSet},
+    http::Connection,
     process::Process,
 };
 
@@ -63,25 +63,39 @@ pub fn start(setting: &Setting, build: &Build) -> Result<Server> {
     Ok(start_with_api(setting, build)?.0)
 }
 
-/// As [`start`], with a client of the API of the second start.
+/// Where the API of a running server is.
+#[derive(Clone, Copy, Debug)]
+pub struct Control(SocketAddr);
+
+impl Control {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// When nobody listens there any more.
+    pub fn connect(self) -> Result<Connection> {
+        Connection::open(self.0, KEY)
+    }
+}
+
+/// As [`start`], with the API of the second start.
 ///
 /// # Errors
 /// As for [`start`].
-pub fn start_with_api(setting: &Setting, build: &Build) -> Result<(Server, Api)> {
+pub fn start_with_api(setting: &Setting, build: &Build) -> Result<(Server, Control)> {
     let folder = setting.folder_of(&build.name)?;
     let mut load = Vec::new();
-    let (mut process, _, api) = run(setting, build, &folder)?;
-    fill(&api, setting, &mut load)?;
+    let (mut process, _, control) = run(setting, build, &folder)?;
+    fill(control, setting, &mut load)?;
     process.stop();
     let begun = Instant::now();
-    let (process, address, api) = run(setting, build, &folder)?;
+    let (process, address, control) = run(setting, build, &folder)?;
     load.push(("restart", begun.elapsed()));
     let name = build.name.clone();
-    Ok((Server { name, process, address, scenarios: setting.data_set.scenarios(), load }, api))
+    Ok((Server { name, process, address, scenarios: setting.data_set.scenarios(), load }, control))
 }
 
 /// Starts the process; returns where it answers DNS, and its API.
-fn run(setting: &Setting, build: &Build, folder: &Path) -> Result<(Process, SocketAddr, Api)> {
+fn run(setting: &Setting, build: &Build, folder: &Path) -> Result<(Process, SocketAddr, Control)> {
     let log = folder.join("log");
     let mut arguments: Vec<String> = [
         "serve",
@@ -113,8 +127,8 @@ fn run(setting: &Setting, build: &Build, folder: &Path) -> Result<(Process, Sock
         addresses.is_some()
     })?;
     let (dns, api) = addresses.context("ready")?;
-    let api = Api::new(api.context("no API address printed")?, KEY);
-    Ok((process, dns.context("no DNS address printed")?, api))
+    let control = Control(api.context("no API address printed")?);
+    Ok((process, dns.context("no DNS address printed")?, control))
 }
 
 /// The address that is printed behind `label`.
@@ -124,15 +138,16 @@ fn printed(text: &str, label: &str) -> Option<SocketAddr> {
 }
 
 /// Puts the data in through the API.
-fn fill(api: &Api, setting: &Setting, load: &mut Vec<(&'static str, Duration)>) -> Result<()> {
+fn fill(control: Control, setting: &Setting, load: &mut Vec<(&'static str, Duration)>) -> Result<()> {
+    let mut api = control.connect()?;
     let begun = Instant::now();
     match setting.data_set {
         DataSet::Large => {
             let text = std::fs::read_to_string(setting.zones.join(data::LARGE))?;
-            accepted(api.import(data::LARGE, "", &text)?)?;
+            api.import(data::LARGE, &text)?;
         }
-        DataSet::Small => import_small_zones(api, setting.sizes.zones)?,
-        DataSet::Steered => put_steered_records(api, |_, _| {})?,
+        DataSet::Small => import_small_zones(control, setting.sizes.zones)?,
+        DataSet::Steered => put_steered_records(&mut api, |_, _| {})?,
     }
     load.push(("import", begun.elapsed()));
     Ok(())
@@ -142,27 +157,27 @@ fn fill(api: &Api, setting: &Setting, load: &mut Vec<(&'static str, Duration)>) 
 ///
 /// # Errors
 /// When the API refuses one.
-pub fn put_steered_records(api: &Api, change: impl Fn(&str, &mut Value)) -> Result<()> {
-    accepted(api.import(data::STEERED, "", &data::head())?)?;
+pub fn put_steered_records(api: &mut Connection, change: impl Fn(&str, &mut Value)) -> Result<()> {
+    api.import(data::STEERED, &data::head())?;
     for (label, mut record) in data::steered_records() {
         let domain = format!("{label}.{}", data::STEERED);
         record["zone"] = data::STEERED.into();
         record["domain"] = domain.clone().into();
         record["type"] = "A".into();
         change(label, &mut record);
-        accepted(api.put(&format!("/v1/zones/{}/{domain}/A", data::STEERED), &record)?)?;
+        api.send_json("PUT", &format!("/v1/zones/{}/{domain}/A", data::STEERED), &record)?;
     }
     Ok(())
 }
 
-fn import_small_zones(api: &Api, count: u32) -> Result<()> {
+fn import_small_zones(control: Control, count: u32) -> Result<()> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..IMPORTS_AT_ONCE)
             .map(|first| {
                 scope.spawn(move || {
+                    let mut api = control.connect()?;
                     (first..count).step_by(IMPORTS_AT_ONCE as usize).try_for_each(|number| {
-                        let zone = data::small_apex(number);
-                        accepted(api.import(&zone, "", &data::small_zone(number))?).map(drop)
+                        api.import(&data::small_apex(number), &data::small_zone(number)).map(drop)
                     })
                 })
             })
@@ -172,13 +187,4 @@ fn import_small_zones(api: &Api, count: u32) -> Result<()> {
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })
-}
-
-/// The body of a reply that says yes.
-///
-/// # Errors
-/// When it says no.
-pub fn accepted(reply: Reply) -> Result<Value> {
-    ensure!(reply.status == 200, "the API said {}: {}", reply.status, reply.message());
-    Ok(reply.body)
 }
