@@ -9,15 +9,17 @@ use std::fs;
 
 use rustix::{
     io,
-    process::{Pid, setpriority_process},
+    process::{Pid, getpriority_process, setpriority_process},
 };
 
-/// The niceness of threads that do not answer DNS. What a busy DNS worker keeps of a core that it has to share was measured
+/// By how much nicer threads are that do not answer DNS. What a busy DNS worker keeps of a core that it has to share was measured
 /// with one and with three busy threads beside it: at 0 it is 50 and 25 %, at 10 it is 90 and 75 %, at 15 it is 96 and
 /// 90 %, at 19 it is 98 and 94 %. Most heavy work of the API keeps one thread busy, so that 15 leaves the worker all but
 /// a twentieth, and more would keep requests waiting for long on a machine that is busy with other things. On a core that nobody
 /// else wants, niceness costs nothing.
 const BACKGROUND: i32 = 15;
+/// The highest niceness that there is.
+const NICEST: i32 = 19;
 
 /// Has all threads of the program but the calling one run in the background.
 pub fn lower_other_threads() {
@@ -47,7 +49,8 @@ pub fn lower_this_thread() {
 }
 
 fn lower(thread: Pid) -> io::Result<()> {
-    setpriority_process(Some(thread), BACKGROUND)
+    let niceness = getpriority_process(Some(thread))?;
+    setpriority_process(Some(thread), (niceness + BACKGROUND).min(NICEST))
 }
 
 fn complain(error: &std::io::Error) {

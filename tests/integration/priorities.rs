@@ -28,5 +28,6 @@ fn threads_that_answer_dns_come_before_all_others() {
     for name in ["committer", "feed-age", "store-maintain", "statistics", "api"] {
         assert!(others.iter().any(|(other, _)| other == name), "no {name} in {others:?}");
     }
-    assert!(others.iter().all(|(_, nice)| *nice == 15), "{others:?}");
+    let yielding = (ours + 15).min(19);
+    assert!(others.iter().all(|(_, nice)| *nice == yielding), "{others:?}");
 }

@@ -32,6 +32,8 @@ const FEEDS: u32 = 1_000;
 const PUSHES: u32 = 100;
 /// Replacements of the geography file per second; the server looks less often.
 const REPLACEMENTS: u32 = 2;
+/// How long that goes on at least: the server looks every 5 seconds, so that it reads the file once or twice.
+const REPLACED_FOR: Duration = Duration::from_secs(7);
 /// Records that are put one by one.
 const PUTS: u32 = 10_000;
 /// Connections that put and create.
@@ -125,8 +127,8 @@ impl Work {
     /// How often it is done; what fills the server with more and more is done once.
     pub fn rounds(self) -> u32 {
         match self {
-            Self::Publishes | Self::Feeds | Self::Pushes | Self::Geography => 3,
-            Self::Puts | Self::Listing => 2,
+            Self::Publishes | Self::Feeds | Self::Pushes => 3,
+            Self::Geography | Self::Puts | Self::Listing => 2,
             Self::Import | Self::Export | Self::Zones => 1,
         }
     }
@@ -256,7 +258,7 @@ impl Client {
 
     /// Puts the same file in place again and again, so that it is read whenever the server looks.
     fn replace_geography(&self) -> Result<u64> {
-        paced(REPLACEMENTS, self.time, |_| {
+        paced(REPLACEMENTS, self.time.max(REPLACED_FOR), |_| {
             let aside = self.geography.with_extension("new");
             fs::copy(&self.geography, &aside)?;
             fs::rename(&aside, &self.geography)?;

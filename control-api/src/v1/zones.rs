@@ -3,7 +3,7 @@
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::to_raw_value};
 use zones::{Name, RecordType, ZoneDoc};
 
 use crate::ApiState;
@@ -83,7 +83,8 @@ pub(crate) async fn list(
             while page.len() < limit
                 && let Some(zone) = zones.next().transpose()?
             {
-                page.push(zone_object(&zone));
+                // As text each takes a tenth of the memory.
+                page.push(to_raw_value(&zone_object(&zone)).map_err(ApiError::internal)?);
                 last = zone.zone;
             }
             let more = zones.next().is_some();
