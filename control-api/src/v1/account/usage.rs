@@ -1,7 +1,7 @@
 //! `/billing-usage/v1`: what is used, counted for the account.
 
 use axum::extract::State;
-use serde_json::{Value, json as value};
+use serde_json::json as value;
 
 use super::Reply;
 use super::billing::UNLIMITED;
@@ -57,20 +57,15 @@ pub async fn queries(State(state): State<ApiState>, parameters: Params) -> Reply
     }
     daily.retain(|(day, _)| (from..to).contains(day));
     let total: u64 = daily.iter().map(|(_, count)| count).sum();
-    let counts = |count: u64| -> [(&str, u64); 4] {
-        [("clean_queries", count), ("ddos_queries", 0), ("nxd_responses", 0), ("billable_queries", 0)]
+    let counts = |count: u64| value!({ "clean_queries": count, "ddos_queries": 0, "nxd_responses": 0, "billable_queries": 0 });
+    let of_day = |(day, count): &(u64, u64)| {
+        let mut entry = counts(*count);
+        entry["timestamp"] = (*day).into();
+        entry
     };
-    let object = |count: u64| -> serde_json::Map<String, Value> {
-        counts(count).into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect()
-    };
-    let days = daily.iter().map(|(day, count)| {
-        let mut entry = object(*count);
-        entry.insert("timestamp".to_owned(), (*day).into());
-        Value::Object(entry)
-    });
-    let mut network = object(total);
-    network.insert("network".to_owned(), 0.into());
-    network.insert("daily".to_owned(), days.collect());
+    let mut network = counts(total);
+    network["network"] = 0.into();
+    network["daily"] = daily.iter().map(of_day).collect();
     Ok(json(&value!({
         "clean_queries": total, "ddos_queries": 0, "nxd_responses": 0, "by_network": [network],
     })))
