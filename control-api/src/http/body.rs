@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -115,6 +116,27 @@ pub(crate) async fn discard(mut body: Body) {
     }
 }
 
+/// Receives a small body before anything is answered.
+///
+/// The HTTP layer closes a connection whose request was answered without being read, and many clients send `{}` with
+/// requests that need no body: their next request on that connection would fail.
+pub(crate) async fn receive_small(request: Request, patience: Duration) -> Result<Request, ApiError> {
+    let announced = announced_length(request.headers()).unwrap_or(0);
+    if announced == 0 || announced > SMALL_BODY_BYTES {
+        return Ok(request);
+    }
+    let (parts, mut body) = request.into_parts();
+    let deadline = Instant::now() + patience;
+    let mut bytes = Vec::with_capacity(announced);
+    while let Some(chunk) = next_chunk(&mut body, deadline).await? {
+        if bytes.len() + chunk.len() > SMALL_BODY_BYTES {
+            return Err(too_large(SMALL_BODY_BYTES));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
 /// `Content-Length`, if the client sent one. The HTTP layer holds the client to it.
 pub(crate) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -174,7 +196,6 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
 mod tests {
     use super::*;
     use futures_util::stream;
-    use std::time::Duration;
 
     async fn object(body: &str) -> Result<JsonObject, ApiError> {
         let request = Request::new(Body::from(body.to_owned()));

@@ -1,7 +1,7 @@
 //! The front: what every request passes before its handler, and every reply after it.
 //!
-//! In order: an identifier, which is in every log line about the request; the size of the head (431); one
-//! spelling of the path; the key (401 before anything else is looked at, also before an unknown
+//! In order: an identifier, which is in every log line about the request; the size of the head (431); a small body,
+//! which is received whatever becomes of it (408); one spelling of the path; the key (401 before anything else is looked at, also before an unknown
 //! path); the rate of that key (429); requests at once (429); the handler, with a deadline (503) and a guard
 //! against panics (500); then the headers every reply carries, and an entity tag on reads. What came and how it
 //! was answered is counted.
@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use super::body::BodyPolicy;
+use super::body::{BodyPolicy, receive_small};
 use super::feed_urls::FeedUrls;
 use super::headers::{entity_tag, fixed_headers, tag_matches};
 use super::path::{self, PathError};
@@ -96,13 +96,21 @@ impl Front {
         response
     }
 
-    async fn answer(&self, mut request: Request) -> Response<Body> {
+    async fn answer(&self, request: Request) -> Response<Body> {
         if let Some(message) = head_is_too_large(request.headers()) {
             let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
             let mut response = error.into_response();
             fixed_headers(response.headers_mut());
             return response;
         }
+        let mut request = match receive_small(request, self.limits.json_body_timeout).await {
+            Ok(request) => request,
+            Err(error) => {
+                let mut response = error.into_response();
+                fixed_headers(response.headers_mut());
+                return response;
+            }
+        };
         let path = path::normalize(request.uri().path());
         if path.as_deref().is_ok_and(|path| PUBLIC_PATHS.contains(&path)) {
             let mut response = self.routed(request, path).await;

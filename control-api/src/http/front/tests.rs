@@ -1,6 +1,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -136,6 +137,29 @@ async fn what_may_be_meant_to_be_tried_out_is_not_done() {
         assert!(reply.message().contains("dry_run"), "{query}: {}", reply.text());
     }
     api.done("PUT", "/v1/zones/a.example?dry_run=false", zone).await;
+}
+
+#[tokio::test]
+async fn a_small_body_is_received_whoever_sends_it_and_whatever_is_answered() {
+    let api = TestApi::new().await;
+    for (method, path, key) in [
+        ("GET", "/v1/zones", KEY),
+        ("DELETE", "/v1/zones/none.example", KEY),
+        ("PUT", "/v1/export/zonefile/none.example", KEY),
+        ("PUT", "/v1/zones/a.example", "wrong"),
+        ("GET", "/healthz", ""),
+    ] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        let pieces = ["{", "}"].into_iter().map(move |piece| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(piece)
+        });
+        let request = Request::builder().method(method).uri(path).header("x-nsone-key", key);
+        let body = Body::from_stream(futures_util::stream::iter(pieces));
+        api.send(request.header("content-length", "2").body(body).unwrap()).await;
+        assert_eq!(taken.load(Ordering::Relaxed), 2, "{method} {path}");
+    }
 }
 
 #[tokio::test]
