@@ -56,6 +56,14 @@ pub struct Both {
     pub echo: Seen,
 }
 
+impl Both {
+    /// What an answer of Sextant costs in answers of the echo: the median over the pairs of turns, which drift together.
+    pub fn ratio(&self) -> f64 {
+        let pairs = self.sextant.cpu_us.iter().zip(&self.echo.cpu_us);
+        median(&pairs.map(|(sextant, echo)| sextant / echo).collect::<Vec<_>>())
+    }
+}
+
 impl Seen {
     /// CPU time of the threads that answer per answer, in microseconds: the median of the turns.
     pub fn cpu_us(&self) -> f64 {

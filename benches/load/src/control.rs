@@ -60,6 +60,8 @@ struct Figures {
     cpu_us: f64,
     /// The same of the echo.
     echo_us: f64,
+    /// The worker's over the echo's, turn by turn.
+    ratio: f64,
     /// Percent of the queries sent that were answered.
     answered_percent: f64,
     /// The 99th percentile of the latency, in microseconds.
@@ -73,6 +75,7 @@ impl Figures {
         Self {
             cpu_us: both.sextant.cpu_us(),
             echo_us: both.echo.cpu_us(),
+            ratio: both.ratio(),
             answered_percent: both.sextant.answered_percent(),
             p99_us: both.sextant.p99_us(),
             echo_p99_us: both.echo.p99_us(),
@@ -83,9 +86,7 @@ impl Figures {
 impl Cost {
     /// By how many percent the worker's core gives fewer answers, beyond what the echo's gives.
     fn fewer_percent(&self) -> f64 {
-        let growth = self.busy.cpu_us / self.quiet.cpu_us;
-        let growth_of_echo = self.busy.echo_us / self.quiet.echo_us;
-        (1.0 - growth_of_echo / growth) * 100.0
+        (1.0 - self.quiet.ratio / self.busy.ratio) * 100.0
     }
 
     fn per_second(&self) -> f64 {
@@ -200,14 +201,14 @@ pub fn markdown(costs: &[Cost]) -> String {
         );
     }
     text.push_str(
-        "\n| queries beside it | asked | offered/s | worker µs/answer | echo µs/answer | fewer answers | answered % | p99 µs | echo p99 µs | wrong |\n\
-         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "\n| queries beside it | asked | offered/s | worker µs/answer | echo µs/answer | × echo | fewer answers | answered % | p99 µs | echo p99 µs | wrong |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for cost in costs {
         let Cost { quiet, busy, .. } = cost;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.3} → {:.3} | {:.3} → {:.3} | {:.1} % | {:.3} → {:.3} | {:.0} → {:.0} | {:.0} → {:.0} | {} |",
+            "| {} | {} | {} | {:.3} → {:.3} | {:.3} → {:.3} | {:.3} → {:.3} | {:.1} % | {:.3} → {:.3} | {:.0} → {:.0} | {:.0} → {:.0} | {} |",
             cost.work.title(),
             cost.work.scenario().name(),
             cost.offered,
@@ -215,6 +216,8 @@ pub fn markdown(costs: &[Cost]) -> String {
             busy.cpu_us,
             quiet.echo_us,
             busy.echo_us,
+            quiet.ratio,
+            busy.ratio,
             cost.fewer_percent(),
             quiet.answered_percent,
             busy.answered_percent,
@@ -234,6 +237,7 @@ pub fn json(costs: &[Cost]) -> Value {
         json!({
             "worker_cpu_us": figures.cpu_us,
             "echo_cpu_us": figures.echo_us,
+            "ratio": figures.ratio,
             "answered_percent": figures.answered_percent,
             "p99_us": figures.p99_us,
             "echo_p99_us": figures.echo_p99_us,
