@@ -21,7 +21,7 @@ use crate::edns::options::ReplyOptions;
 use crate::limits;
 use crate::message::build::{Full, ReplyBuilder, ReplyEdns, allowed_octets};
 use crate::message::compress::NameTable;
-use crate::message::parse::{Edns, Header};
+use crate::message::parse::{Edns, Header, PseudoRecords};
 use crate::message::{HEADER_OCTETS, Opcode, ResponseCode, class, flags};
 use crate::policy::Policy;
 use crate::query::{Query, Sender, Unreadable, Verdict};
@@ -141,9 +141,14 @@ impl Responder {
         Self { idle_timeout: Some(IdleTimeout::new(timeout)), ..self }
     }
 
-    /// The same responder, which tells `tally` for which zone and record each query was.
+    /// The same responder, which tells `tally` for which zone and record each query was (see [`Responder::finish_batch`]).
     pub fn with_tally(self, tally: TallyWriter) -> Self {
         Self { tally: Some(tally), ..self }
+    }
+
+    /// The longest reply over UDP, in octets.
+    pub fn udp_payload(&self) -> usize {
+        usize::from(self.udp_payload)
     }
 
     /// What this responder and its transport count.
@@ -172,6 +177,15 @@ impl Responder {
         }
         if count > 1 {
             self.geo.load().warm_places(&networks[..count]);
+        }
+    }
+
+    /// Tells for which zones and records the last queries were. A transport calls this after it has sent the replies
+    /// to those that came together.
+    pub fn finish_batch(&mut self) {
+        if let Some(tally) = &mut self.tally {
+            let lost = tally.flush();
+            count_lost(&self.counters, lost);
         }
     }
 
@@ -204,7 +218,8 @@ impl Responder {
         if header.is_response() {
             return Err(DropReason::Response);
         }
-        let query = match Query::read(packet, header, &mut self.question) {
+        let mut pseudo_records = PseudoRecords::default();
+        let query = match Query::read(packet, header, &mut self.question, &mut pseudo_records) {
             Ok(query) => query,
             Err(Unreadable { question }) => {
                 let is_known = header.opcode() != Opcode::Other;
@@ -212,7 +227,7 @@ impl Responder {
                 return self.decline(&header, question, None, (code, None), out);
             }
         };
-        let sender = match &query.edns {
+        let sender = match query.edns() {
             Some(edns) => self.read_options(edns, from),
             None => Sender::WithoutCookie,
         };
@@ -220,7 +235,7 @@ impl Responder {
             Verdict::Resolve => self.resolve(&query, from, out),
             Verdict::Describe => self.describe(&query, out),
             Verdict::Decline(code, error) => {
-                self.decline(&header, query.question, query.edns.as_ref(), (code, error), out)
+                self.decline(&header, query.question, query.edns(), (code, error), out)
             }
             Verdict::UnknownKey => self.decline_signed(&query, packet, out),
         }
@@ -304,7 +319,7 @@ impl Responder {
         out: &mut [u8],
     ) -> Result<Answered, DropReason> {
         let code = (ResponseCode::NotAuthorized, None);
-        let answered = self.decline(&query.header, query.question, query.edns.as_ref(), code, out)?;
+        let answered = self.decline(&query.header, query.question, query.edns(), code, out)?;
         let allowed = out.len().min(limits::MINIMUM_UDP_PAYLOAD);
         // With names so long that there is no room for the record, the response code must do.
         let signed = query.signature(packet).zip(out.get_mut(..allowed));
@@ -317,9 +332,9 @@ impl Responder {
     fn describe(&mut self, query: &Query<'_>, out: &mut [u8]) -> Result<Answered, DropReason> {
         let Some(text) = self.policy.server_text(&self.question) else {
             let code = (ResponseCode::Refused, Some(ExtendedError::NotSupported));
-            return self.decline(&query.header, query.question, query.edns.as_ref(), code, out);
+            return self.decline(&query.header, query.question, query.edns(), code, out);
         };
-        let edns = query.edns.as_ref().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
+        let edns = query.edns().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
         let allowed = limits::MINIMUM_UDP_PAYLOAD;
         let mut reply = ReplyBuilder::new(out, allowed, query.question, edns, &mut self.names)?;
         let whole = reply.mark();
@@ -337,11 +352,11 @@ impl Responder {
     #[inline(never)]
     fn resolve(&mut self, query: &Query<'_>, from: Peer, out: &mut [u8]) -> Result<Answered, DropReason> {
         let allowed = match from.transport {
-            Transport::Udp => allowed_octets(query.edns.map(|edns| edns.payload_octets), self.udp_payload),
+            Transport::Udp => allowed_octets(query.edns().map(|edns| edns.payload_octets), self.udp_payload),
             Transport::Tcp => limits::STREAM_MESSAGE_OCTETS,
         };
-        let edns = query.edns.as_ref().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
-        let subnet = query.edns.as_ref().and_then(|edns| edns.client_subnet.as_ref());
+        let edns = query.edns().map(|edns| reply_edns(self.udp_payload, edns, &self.options));
+        let subnet = query.edns().and_then(|edns| edns.client_subnet.as_ref());
         let reply = ReplyBuilder::new(out, allowed, query.question, edns, &mut self.names)?;
         let subnet = subnet.map(|subnet| (subnet.address(), subnet.source_bits()));
         // This is large and stays where it is made.
@@ -357,10 +372,9 @@ impl Responder {
             Resolution::new(self.snapshot.load(), query.record_type, self.policy.any, reply, steering);
         let ending = resolution.run(&self.question, &mut self.alias);
         self.counters.count_type(query.record_type.into());
-        if let Some((tally, answering)) = self.tally.as_mut().zip(ending.answering)
-            && !tally.add(TallyKeys::of_query(&self.question, answering))
-        {
-            self.counters.count(Counter::TallyLost);
+        if let Some((tally, answering)) = self.tally.as_mut().zip(ending.answering) {
+            let lost = tally.add(TallyKeys::of_query(&self.question, answering));
+            count_lost(&self.counters, lost);
         }
         let mut flags = reply_flags(&query.header);
         // Data of class ANY could have come from elsewhere as well (RFC 1035, 3.2.5): it is nobody's word.
@@ -372,6 +386,13 @@ impl Responder {
         }
         let octets = resolution.finish(query.header.id, flags, ending.code);
         Ok(Answered { octets, code: ending.code, is_truncated: ending.is_truncated })
+    }
+}
+
+#[inline]
+fn count_lost(counters: &Counters, queries: u64) {
+    if queries > 0 {
+        counters.add(Counter::TallyLost, queries);
     }
 }
 

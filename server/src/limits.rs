@@ -13,7 +13,7 @@ pub const MAXIMUM_UDP_PAYLOAD: u16 = 4096;
 
 /// Longest query taken over UDP. A question and its options need 300 octets; this leaves room for
 /// padding and large cookies. Longer datagrams are dropped and counted.
-pub const UDP_QUERY_OCTETS: usize = 2048;
+pub const UDP_QUERY_OCTETS: usize = 2112;
 
 /// Longest DNS message over a stream: the length prefix has 16 bits (RFC 7766, 8).
 pub const STREAM_MESSAGE_OCTETS: usize = 65_535;

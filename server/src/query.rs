@@ -3,7 +3,7 @@
 use zones::{QueryName, RecordType};
 
 use crate::edns::extended_error::ExtendedError;
-use crate::message::parse::{Edns, Header, read_pseudo_records};
+use crate::message::parse::{Edns, Header, PseudoRecords, read_pseudo_records};
 use crate::message::signature::Signature;
 use crate::message::{HEADER_OCTETS, Opcode, ResponseCode, class, read_u16};
 
@@ -17,10 +17,7 @@ pub struct Query<'q> {
     pub record_type: RecordType,
     /// The class asked for.
     pub class: u16,
-    /// The OPT record.
-    pub edns: Option<Edns<'q>>,
-    /// Where the TSIG record starts.
-    signature_at: Option<usize>,
+    pseudo_records: &'q PseudoRecords<'q>,
 }
 
 /// The message does not add up. The reply repeats its question, if that can be read.
@@ -56,20 +53,26 @@ pub enum Verdict {
 }
 
 impl<'q> Query<'q> {
-    /// Reads a message; the name of its question goes into `name`.
+    /// Reads a message; the name of its question goes into `name`, and what is no question into `pseudo_records`,
+    /// which must be empty.
     ///
     /// # Errors
     /// More than one question, and all that [`read_pseudo_records`] finds wrong.
     #[inline]
-    pub fn read(packet: &'q [u8], header: Header, name: &mut QueryName) -> Result<Self, Unreadable<'q>> {
+    pub fn read(
+        packet: &'q [u8],
+        header: Header,
+        name: &mut QueryName,
+        pseudo_records: &'q mut PseudoRecords<'q>,
+    ) -> Result<Self, Unreadable<'q>> {
         let question = match header.question_count {
             0 => &[],
             1 => read_question(packet, name).ok_or(Unreadable { question: &[] })?,
             _ => return Err(Unreadable { question: &[] }),
         };
         let end = HEADER_OCTETS + question.len();
-        let found =
-            read_pseudo_records(packet, end, header.record_counts).map_err(|_| Unreadable { question })?;
+        read_pseudo_records(packet, end, header.record_counts, pseudo_records)
+            .map_err(|_| Unreadable { question })?;
         let word_before = |octets: usize| {
             question.len().checked_sub(octets).and_then(|at| read_u16(question, at)).unwrap_or_default()
         };
@@ -78,16 +81,21 @@ impl<'q> Query<'q> {
             question,
             record_type: RecordType(word_before(4)),
             class: word_before(2),
-            edns: found.edns,
-            signature_at: found.signature_at,
+            pseudo_records,
         })
+    }
+
+    /// The OPT record.
+    #[inline]
+    pub fn edns(&self) -> Option<&'q Edns<'q>> {
+        self.pseudo_records.edns.as_ref()
     }
 
     /// The signature of the query, which must be in `packet`.
     #[cold]
     pub fn signature(&self, packet: &'q [u8]) -> Option<Signature<'q>> {
         let question_end = (HEADER_OCTETS + self.question.len()).saturating_sub(4);
-        Signature::read(packet, self.signature_at?, question_end).ok()
+        Signature::read(packet, self.pseudo_records.signature_at?, question_end).ok()
     }
 
     /// What becomes of the query, and whose data is not looked at to tell.
@@ -97,13 +105,13 @@ impl<'q> Query<'q> {
     pub fn verdict(&self, sender: Sender, is_proof_demanded: bool) -> Verdict {
         use ResponseCode as Code;
         let decline = |code| Verdict::Decline(code, None);
-        match self.edns {
+        match self.edns() {
             Some(Edns { version: 1.., .. }) => return decline(Code::BadVersion),
             _ if self.header.opcode() == Opcode::Other => return decline(Code::NotImplemented),
             Some(Edns { is_malformed: true, .. }) => return decline(Code::FormatError),
             _ => {}
         }
-        if self.signature_at.is_some() {
+        if self.pseudo_records.signature_at.is_some() {
             return Verdict::UnknownKey;
         }
         match self.header.opcode() {

@@ -57,8 +57,7 @@ impl UdpWorker {
     fn new_batch(&self) -> Batch {
         let is_wildcard = self.socket.local_addr().is_ok_and(|address| address.ip().is_unspecified());
         let source = if is_wildcard { ReplySource::Destination } else { ReplySource::Bound };
-        let reply_octets = usize::from(limits::MAXIMUM_UDP_PAYLOAD);
-        Batch::new(limits::UDP_BATCH, limits::UDP_QUERY_OCTETS, reply_octets, source)
+        Batch::new(limits::UDP_BATCH, limits::UDP_QUERY_OCTETS, self.responder.udp_payload(), source)
     }
 
     fn answer(&mut self, batch: &mut Batch) {
@@ -71,6 +70,7 @@ impl UdpWorker {
         if report.failed > 0 {
             self.responder.counters().add(Counter::UdpSendErrors, report.failed as u64);
         }
+        self.responder.finish_batch();
     }
 
     fn drain(&mut self, batch: &mut Batch) {

@@ -43,7 +43,7 @@ impl Collector {
     pub fn start(
         statistics: Arc<Statistics>,
         clock: Clock,
-        take: impl FnMut(&mut dyn FnMut(TallyKeys)) + Send + 'static,
+        take: impl FnMut(&mut dyn FnMut(&[TallyKeys])) + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (saves, to_save) = sync_channel(WAITING);
@@ -81,7 +81,7 @@ fn count_all(
     statistics: &Statistics,
     clock: &Clock,
     stop: &AtomicBool,
-    mut take: impl FnMut(&mut dyn FnMut(TallyKeys)),
+    mut take: impl FnMut(&mut dyn FnMut(&[TallyKeys])),
     saves: &SyncSender<Save>,
 ) {
     let mut saved = Instant::now();
@@ -140,7 +140,7 @@ mod tests {
             let statistics = Arc::new(Statistics::open(directory.path()).unwrap());
             let mut left = 5;
             let collector = Collector::start(Arc::clone(&statistics), clock(), move |each| {
-                (0..std::mem::take(&mut left)).for_each(|_| each(keys));
+                (0..std::mem::take(&mut left)).for_each(|_| each(&[keys]));
             });
             drop(collector.unwrap());
             assert_eq!(total(&statistics), [5 * round; 2], "the second process goes on from the first");

@@ -180,7 +180,7 @@ impl Bucket {
 /// Counting.
 impl Statistics {
     /// Counts what `take` gives, as of now, and returns what is to be stored.
-    fn collect(&self, now_s: u64, mut take: impl FnMut(&mut dyn FnMut(TallyKeys))) -> Option<Bucket> {
+    fn collect(&self, now_s: u64, mut take: impl FnMut(&mut dyn FnMut(&[TallyKeys]))) -> Option<Bucket> {
         let mut live = self.live();
         let finished = (now_s - now_s % HALF_HOUR_S != live.start_s()).then(|| {
             let finished = live.changed_bucket();
@@ -192,7 +192,7 @@ impl Statistics {
             finished
         });
         live.set_time(now_s);
-        take(&mut |keys| live.count(keys));
+        take(&mut |queries| live.count(queries));
         finished.flatten()
     }
 
@@ -227,7 +227,7 @@ mod tests {
         /// Counts `queries` queries at a time, as the collector would.
         pub(crate) fn count_at(&self, now_s: u64, keys: TallyKeys, queries: u64) {
             let finished =
-                self.collect(now_s, |each: &mut dyn FnMut(TallyKeys)| (0..queries).for_each(|_| each(keys)));
+                self.collect(now_s, |each: &mut dyn FnMut(&[TallyKeys])| (0..queries).for_each(|_| each(&[keys])));
             for bucket in finished.into_iter().chain(self.unsaved()) {
                 self.save(bucket).unwrap();
             }

@@ -92,26 +92,20 @@ impl ClientSubnet {
         4 + usize::from(self.source_bits).div_ceil(8)
     }
 
-    /// Writes the option data of a reply and returns its length: the query's family, source prefix and
-    /// address repeated, and the scope (RFC 7871, 7.2.1).
-    pub fn write(&self, scope_bits: u8, into: &mut [u8; MAXIMUM_OCTETS]) -> usize {
+    /// The option data of a reply: the query's family, source prefix and address repeated, and the scope
+    /// (RFC 7871, 7.2.1). Only the first [`ClientSubnet::octets`] are part of it.
+    #[inline]
+    pub fn reply_data(&self, scope_bits: u8) -> [u8; MAXIMUM_OCTETS] {
         let longest = if self.family == FAMILY_IPV6 { 128 } else { 32 };
         let scope_bits = if self.source_bits == 0 { 0 } else { scope_bits.min(longest) };
-        let mut octets = [0; 16];
+        let mut data = [0; MAXIMUM_OCTETS];
+        data[..2].copy_from_slice(&self.family.to_be_bytes());
+        data[2..4].copy_from_slice(&[self.source_bits, scope_bits]);
         match self.address {
-            IpAddr::V4(address) => {
-                for (octet, given) in octets.iter_mut().zip(address.octets()) {
-                    *octet = given;
-                }
-            }
-            IpAddr::V6(address) => octets = address.octets(),
+            IpAddr::V4(address) => data[4..8].copy_from_slice(&address.octets()),
+            IpAddr::V6(address) => data[4..].copy_from_slice(&address.octets()),
         }
-        let [family_high, family_low] = self.family.to_be_bytes();
-        let head = [family_high, family_low, self.source_bits, scope_bits];
-        for (slot, octet) in into.iter_mut().zip(head.into_iter().chain(octets)) {
-            *slot = octet;
-        }
-        self.octets()
+        data
     }
 }
 
@@ -128,9 +122,8 @@ mod tests {
     use super::*;
 
     fn echoed(data: &[u8], scope_bits: u8) -> Vec<u8> {
-        let mut buffer = [0; MAXIMUM_OCTETS];
-        let length = ClientSubnet::parse(data).unwrap().write(scope_bits, &mut buffer);
-        buffer[..length].to_vec()
+        let subnet = ClientSubnet::parse(data).unwrap();
+        subnet.reply_data(scope_bits)[..subnet.octets()].to_vec()
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use zones::{CompressedName, RecordType, Rest, SoaView};
 
-use crate::edns::client_subnet::{self, ClientSubnet};
+use crate::edns::client_subnet::ClientSubnet;
 use crate::edns::extended_error::ExtendedError;
 use crate::limits;
 use crate::message::compress::NameTable;
@@ -315,6 +315,20 @@ impl<'a> ReplyBuilder<'a> {
         Ok(())
     }
 
+    /// Writes the first `used` of `octets`. Where there is room, all are copied: a copy of a known length is a
+    /// few instructions, one of another length a call.
+    #[inline]
+    fn front_of<const ALL: usize>(&mut self, octets: &[u8; ALL], used: usize) -> Result<(), Full> {
+        match self.out.get_mut(self.length..self.length + ALL) {
+            Some(room) if self.length + used <= self.limit => {
+                room.copy_from_slice(octets);
+                self.length += used;
+                Ok(())
+            }
+            _ => self.octets(octets.get(..used).ok_or(Full)?),
+        }
+    }
+
     fn patch(&mut self, at: usize, value: u16) {
         if let Some(slot) = self.out.get_mut(at..at + 2) {
             slot.copy_from_slice(&value.to_be_bytes());
@@ -377,11 +391,15 @@ impl<'a> ReplyBuilder<'a> {
         let [d0, d1] = (data_octets as u16).to_be_bytes();
         self.octets(&[0, t0, t1, p0, p1, extended_code, 0, f0, f1, d0, d1])?;
         if let Some(subnet) = edns.client_subnet {
-            let mut data = [0; client_subnet::MAXIMUM_OCTETS];
-            let length = subnet.write(scope_bits, &mut data);
-            self.option(option_code::CLIENT_SUBNET, data.get(..length).ok_or(Full)?)?;
+            let length = subnet.octets();
+            let [c0, c1] = option_code::CLIENT_SUBNET.to_be_bytes();
+            let [l0, l1] = (length as u16).to_be_bytes();
+            self.octets(&[c0, c1, l0, l1])?;
+            self.front_of(&subnet.reply_data(scope_bits), length)?;
         }
-        self.octets(edns.options)?;
+        if !edns.options.is_empty() {
+            self.octets(edns.options)?;
+        }
         match error {
             Some(error) => self.option(option_code::EXTENDED_ERROR, &error.octets()),
             None => Ok(()),

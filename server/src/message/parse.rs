@@ -94,34 +94,39 @@ pub struct PseudoRecords<'q> {
     pub signature_at: Option<usize>,
 }
 
-/// Finds the OPT and TSIG records among the records that start at `position`, right behind the question.
+/// Finds the OPT and TSIG records among the records that start at `position`, right behind the question, and puts
+/// them into `found`, where there are none before.
+///
+/// They are made where they are used: moving what has just been written in small pieces waits until the processor
+/// has put the pieces together.
 ///
 /// # Errors
 /// Records that are not whole, octets behind the last one, two OPT records, an OPT record outside the
 /// additional section or not at the root (RFC 6891, 6.1.1), a TSIG record that is malformed or not the last
 /// of all (RFC 8945, 5.2).
 #[inline]
-pub fn read_pseudo_records(
-    packet: &[u8],
+pub fn read_pseudo_records<'q>(
+    packet: &'q [u8],
     position: usize,
     record_counts: [u16; 3],
-) -> Result<PseudoRecords<'_>, Malformed> {
+    found: &mut PseudoRecords<'q>,
+) -> Result<(), Malformed> {
     if position == packet.len() && record_counts == [0; 3] {
-        return Ok(PseudoRecords::default());
+        return Ok(());
     }
-    walk_records(packet, position, record_counts)
+    walk_records(packet, position, record_counts, found)
 }
 
-fn walk_records(
-    packet: &[u8],
+fn walk_records<'q>(
+    packet: &'q [u8],
     position: usize,
     record_counts: [u16; 3],
-) -> Result<PseudoRecords<'_>, Malformed> {
+    found: &mut PseudoRecords<'q>,
+) -> Result<(), Malformed> {
     let [answers, authorities, additionals] = record_counts;
     let before_additional = u32::from(answers) + u32::from(authorities);
     let question_end = position.saturating_sub(4);
     let mut position = position;
-    let mut found = PseudoRecords::default();
     for index in 0..before_additional + u32::from(additionals) {
         let owner_at = position;
         let record = Record::read(packet, owner_at)?;
@@ -130,7 +135,9 @@ fn walk_records(
             TYPE_OPT | TYPE_TSIG if index < before_additional || found.signature_at.is_some() => {
                 return Err(Malformed);
             }
-            TYPE_OPT if record.is_at_root && found.edns.is_none() => found.edns = Some(Edns::read(&record)),
+            TYPE_OPT if record.is_at_root && found.edns.is_none() => {
+                found.edns.insert(Edns::new(&record)).read(&record);
+            }
             TYPE_OPT => return Err(Malformed),
             TYPE_TSIG => {
                 Signature::read(packet, owner_at, question_end)?;
@@ -140,7 +147,7 @@ fn walk_records(
             _ => {}
         }
     }
-    if position == packet.len() { Ok(found) } else { Err(Malformed) }
+    if position == packet.len() { Ok(()) } else { Err(Malformed) }
 }
 
 /// One record, as far as it matters.
@@ -172,9 +179,11 @@ impl<'a> Record<'a> {
 }
 
 impl<'q> Edns<'q> {
-    fn read(record: &Record<'q>) -> Self {
+    /// What the fixed part of the record says.
+    #[inline]
+    fn new(record: &Record<'q>) -> Self {
         let [_extended_code, version, flags_high, flags_low] = record.ttl;
-        let mut edns = Self {
+        Self {
             payload_octets: record.class,
             version,
             dnssec_ok: u16::from_be_bytes([flags_high, flags_low]) & DNSSEC_OK != 0,
@@ -183,12 +192,15 @@ impl<'q> Edns<'q> {
             wants_nsid: false,
             wants_keepalive: false,
             is_malformed: false,
-        };
-        // What the options of later versions look like is not known.
-        if version == 0 {
-            edns.is_malformed = edns.read_options(record.data).is_err();
         }
-        edns
+    }
+
+    /// Adds what the options say.
+    fn read(&mut self, record: &Record<'q>) {
+        // What the options of later versions look like is not known.
+        if self.version == 0 {
+            self.is_malformed = self.read_options(record.data).is_err();
+        }
     }
 
     fn read_options(&mut self, options: &'q [u8]) -> Result<(), Malformed> {
@@ -235,7 +247,8 @@ mod tests {
     use super::*;
 
     fn read_edns(packet: &[u8], position: usize, counts: [u16; 3]) -> Result<Option<Edns<'_>>, Malformed> {
-        read_pseudo_records(packet, position, counts).map(|found| found.edns)
+        let mut found = PseudoRecords::default();
+        read_pseudo_records(packet, position, counts, &mut found).map(|()| found.edns)
     }
 
     fn opt(options: &[u8]) -> Vec<u8> {
@@ -327,8 +340,9 @@ mod tests {
         let a_record = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4].to_vec();
         let signature = |parts: &[&Vec<u8>], counts: [u16; 3]| {
             let packet: Vec<u8> = parts.iter().copied().flatten().copied().collect();
-            read_pseudo_records(&packet, 0, counts)
-                .map(|found| (found.edns.is_some(), found.signature_at.is_some()))
+            let mut found = PseudoRecords::default();
+            read_pseudo_records(&packet, 0, counts, &mut found)
+                .map(|()| (found.edns.is_some(), found.signature_at.is_some()))
         };
         let opt = opt(&[]);
         assert_eq!(signature(&[&tsig], [0, 0, 1]), Ok((false, true)));

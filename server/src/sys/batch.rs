@@ -14,6 +14,8 @@ const ADDRESS_OCTETS: usize = size_of::<libc::sockaddr_in6>();
 /// Room for one control message with the destination of a datagram.
 const CONTROL_OCTETS: usize = 64;
 const CONTROL_HEADER_OCTETS: usize = size_of::<libc::cmsghdr>();
+/// Octets of a cache line.
+const CACHE_LINE: usize = 64;
 
 /// A `sockaddr_in` or `sockaddr_in6`, as octets.
 #[derive(Clone, Copy)]
@@ -47,11 +49,16 @@ pub struct SendReport {
 
 /// Buffers for a number of datagrams and their replies.
 ///
+/// Buffers follow each other at distances that are an odd number of cache lines, so that those of a batch, which are
+/// used at their front, lie in different sets of the nearest cache.
+///
 /// Invariants: all slices but the two arenas have the same length, the capacity; the pointers inside the
 /// header and vector arrays are to elements of the slices beside them, which are neither moved nor resized
 /// while the batch lives.
 pub struct Batch {
+    /// From the start of a query's buffer to the next one's.
     query_octets: usize,
+    /// From the start of a reply's buffer to the next one's.
     reply_octets: usize,
     queries: Box<[u8]>,
     replies: Box<[u8]>,
@@ -77,8 +84,9 @@ pub enum ReplySource {
 }
 
 impl Batch {
-    /// Allocates a batch of `capacity` datagrams.
+    /// Allocates a batch of `capacity` datagrams, with room for queries and replies of at least these lengths.
     pub fn new(capacity: usize, query_octets: usize, reply_octets: usize, source: ReplySource) -> Self {
+        let (query_octets, reply_octets) = (spread(query_octets), spread(reply_octets));
         let no_vector = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         // SAFETY: `mmsghdr` consists of integers and raw pointers, for which zero is a value.
         let no_header: libc::mmsghdr = unsafe { std::mem::zeroed() };
@@ -232,6 +240,11 @@ impl Batch {
         }
         self.queued += 1;
     }
+}
+
+/// The next odd number of cache lines, in octets.
+fn spread(octets: usize) -> usize {
+    (octets.div_ceil(CACHE_LINE) | 1) * CACHE_LINE
 }
 
 /// Turns the control message that tells a datagram's destination into one that makes the reply leave from

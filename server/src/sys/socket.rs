@@ -38,7 +38,7 @@ pub fn udp(address: SocketAddr, turn: Turn, receive_octets: usize) -> io::Result
         let _ = socket.set_recv_buffer_size(receive_octets);
     }
     let _ = socket.set_send_buffer_size(limits::UDP_SEND_BUFFER);
-    ignore_path_mtu(&socket, address);
+    forbid_fragments(&socket, address);
     if address.ip().is_unspecified() {
         report_destinations(&socket, address)?;
     }
@@ -124,13 +124,14 @@ pub fn wake(socket: &UdpSocket) {
     let _ = socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Read);
 }
 
-/// Sends replies without the don't-fragment bit and without trusting path MTU messages, which anyone can
-/// forge to make replies fragment (RFC 8900, 6.1).
-fn ignore_path_mtu(socket: &Socket, address: SocketAddr) {
+/// Sends replies whole or not at all (RFC 9715, 3.1: DF on IPv4, no fragments on IPv6), and does not trust path MTU
+/// messages, which anyone can forge to make replies smaller (RFC 8900, 6.1). [`limits::DEFAULT_UDP_PAYLOAD`]
+/// fits wherever IPv6 works. Without fragments the kernel need not draw an identification for each reply either.
+fn forbid_fragments(socket: &Socket, address: SocketAddr) {
     let (level, option, value) = if address.is_ipv4() {
-        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)
     } else {
-        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)
     };
     // Kernels without the option keep their default.
     let _ = set_option(socket, level, option, value);

@@ -73,6 +73,11 @@ impl Exchange {
         self.responder.refresh();
     }
 
+    /// See [`Responder::finish_batch`].
+    pub fn finish_batch(&mut self) {
+        self.responder.finish_batch();
+    }
+
     /// See [`Responder::counters`].
     pub fn counters(&self) -> &Arc<Counters> {
         self.responder.counters()

@@ -144,6 +144,7 @@ impl TcpWorker {
                 self.advance(place, now);
             }
         }
+        self.exchange.finish_batch();
     }
 
     fn handle(&mut self, event: &Event, now: Instant) {

@@ -1,7 +1,9 @@
 //! Which zone and record each query was for, on its way from the workers to who adds them up.
 //!
 //! Each worker writes the keys of its queries into a ring of its own, in order, and one reader takes them out of
-//! all rings. Writing costs three stores, none of them to memory that another worker writes. The reader looks at
+//! all rings. The keys of a batch are gathered first and written together: a line of a ring that the reader had
+//! last takes long to come, and while one store waits for it, all stores of the next query do. None of the memory
+//! is written by another worker. The reader looks at
 //! least once a second; a worker whose ring is half full wakes it, which happens once in thousands of queries.
 //! Where the reader still does not come in time, queries go uncounted, and that is counted
 //! ([`Counter::TallyLost`](super::counters::Counter::TallyLost)).
@@ -17,6 +19,12 @@ use crate::sys::zeroed;
 
 /// How many entries are added before the reader is woken.
 const HALF: u64 = TALLY_RING as u64 / 2;
+
+/// How many queries a worker gathers at most: those of a batch, or of a few connections.
+const GATHERED: usize = 64;
+
+/// How many queries the reader gets at once: enough to look for all of them before it needs the first.
+const TAKEN_AT_ONCE: usize = 64;
 
 /// Entries of zone and record key. `entries[n % TALLY_RING]` is that of query `n`.
 type Entries = [[AtomicU64; 2]; TALLY_RING];
@@ -42,33 +50,42 @@ struct Ring {
 #[derive(Debug)]
 pub struct TallyWriter {
     ring: Arc<Ring>,
+    gathered: [TallyKeys; GATHERED],
+    gathered_count: usize,
     written: u64,
     /// What `taken` was at least, so that the reader's cache line is looked at once per round only.
     taken: u64,
 }
 
 impl TallyWriter {
-    /// Adds a query; false if there is no room for it.
+    /// Gathers a query. Returns how many queries there was no room for, when it had to make room.
     #[inline]
-    pub fn add(&mut self, keys: TallyKeys) -> bool {
-        if self.written - self.taken >= TALLY_RING as u64 && !self.has_room_after_all() {
-            return false;
-        }
-        let [zone, record] = &self.ring.entries[self.written as usize % TALLY_RING];
-        zone.store(keys.zone, Ordering::Relaxed);
-        record.store(keys.record, Ordering::Relaxed);
-        self.written += 1;
-        self.ring.written.0.store(self.written, Ordering::Release);
-        if self.written.is_multiple_of(HALF) {
-            self.wake_reader();
-        }
-        true
+    pub fn add(&mut self, keys: TallyKeys) -> u64 {
+        let lost = if self.gathered_count == GATHERED { self.flush() } else { 0 };
+        self.gathered[self.gathered_count] = keys;
+        self.gathered_count += 1;
+        lost
     }
 
-    #[cold]
-    fn has_room_after_all(&mut self) -> bool {
-        self.taken = self.ring.taken.0.load(Ordering::Acquire);
-        self.written - self.taken < TALLY_RING as u64
+    /// Writes what was gathered. Returns how many queries there was no room for.
+    pub fn flush(&mut self) -> u64 {
+        let (count, before) = (self.gathered_count as u64, self.written);
+        if TALLY_RING as u64 - (before - self.taken) < count {
+            self.taken = self.ring.taken.0.load(Ordering::Acquire);
+        }
+        let fitting = count.min(TALLY_RING as u64 - (before - self.taken));
+        for (keys, position) in self.gathered[..fitting as usize].iter().zip(before..) {
+            let [zone, record] = &self.ring.entries[position as usize % TALLY_RING];
+            zone.store(keys.zone, Ordering::Relaxed);
+            record.store(keys.record, Ordering::Relaxed);
+        }
+        self.gathered_count = 0;
+        self.written = before + fitting;
+        self.ring.written.0.store(self.written, Ordering::Release);
+        if self.written / HALF != before / HALF {
+            self.wake_reader();
+        }
+        count - fitting
     }
 
     #[cold]
@@ -96,7 +113,8 @@ impl TallyReader {
             reader: Arc::clone(&self.reader),
         });
         self.rings.push(Arc::clone(&ring));
-        TallyWriter { ring, written: 0, taken: 0 }
+        let gathered = [TallyKeys { zone: 0, record: 0 }; GATHERED];
+        TallyWriter { ring, gathered, gathered_count: 0, written: 0, taken: 0 }
     }
 
     /// Has the calling thread unparked when a ring is half full. Only the first call counts.
@@ -105,22 +123,23 @@ impl TallyReader {
         let _ = self.reader.set(std::thread::current());
     }
 
-    /// Takes out what has been written since the last call, the queries of each worker in their order.
-    pub fn take(&mut self, mut each: impl FnMut(TallyKeys)) {
+    /// Takes out what has been written since the last call, the queries of each worker in their order, some at a
+    /// time.
+    pub fn take(&mut self, mut each: impl FnMut(&[TallyKeys])) {
+        let mut group = [TallyKeys { zone: 0, record: 0 }; TAKEN_AT_ONCE];
         for ring in &self.rings {
             let mut taken = ring.taken.0.load(Ordering::Relaxed);
             let written = ring.written.0.load(Ordering::Acquire);
             while taken < written {
-                // Room is given back in pieces, so that the worker need not wait for the end.
-                let piece = (taken + HALF / 4).min(written);
-                for position in taken..piece {
+                let group = &mut group[..(written - taken).min(TAKEN_AT_ONCE as u64) as usize];
+                for (keys, position) in group.iter_mut().zip(taken..) {
                     let [zone, record] = &ring.entries[position as usize % TALLY_RING];
-                    each(TallyKeys {
-                        zone: zone.load(Ordering::Relaxed),
-                        record: record.load(Ordering::Relaxed),
-                    });
+                    let (zone, record) = (zone.load(Ordering::Relaxed), record.load(Ordering::Relaxed));
+                    *keys = TallyKeys { zone, record };
                 }
-                taken = piece;
+                each(group);
+                taken += group.len() as u64;
+                // Room is given back at once, so that the worker need not wait for the end.
                 ring.taken.0.store(taken, Ordering::Release);
             }
         }
@@ -139,9 +158,11 @@ mod tests {
     fn what_workers_write_comes_out_once_and_in_order() {
         let mut reader = TallyReader::default();
         let (mut first, mut second) = (reader.new_writer(), reader.new_writer());
-        assert!(first.add(keys(1)) && first.add(keys(2)) && second.add(keys(3)));
+        assert_eq!([first.add(keys(1)), first.add(keys(2)), second.add(keys(3))], [0; 3]);
+        reader.take(|_| panic!("nothing is written yet"));
+        assert_eq!([first.flush(), second.flush(), second.flush()], [0; 3]);
         let mut taken = Vec::new();
-        reader.take(|keys| taken.push(keys));
+        reader.take(|keys| taken.extend_from_slice(keys));
         assert_eq!(taken, [keys(1), keys(2), keys(3)]);
         reader.take(|_| panic!("nothing is left"));
     }
@@ -151,12 +172,14 @@ mod tests {
         let mut reader = TallyReader::default();
         let mut writer = reader.new_writer();
         let room = TALLY_RING as u64;
-        assert_eq!((0..room + 5).filter(|&number| writer.add(keys(number))).count(), TALLY_RING);
+        let lost: u64 = (0..room + 5).map(|number| writer.add(keys(number))).sum();
+        assert_eq!(lost + writer.flush(), 5);
         let mut sum = 0;
-        reader.take(|keys| sum += keys.zone);
+        reader.take(|keys| sum += keys.iter().map(|keys| keys.zone).sum::<u64>());
         assert_eq!(sum, room * (room - 1) / 2, "what did not fit is left out, the rest is whole");
-        assert!(writer.add(keys(7)));
-        reader.take(|taken| assert_eq!(taken, keys(7)));
+        writer.add(keys(7));
+        assert_eq!(writer.flush(), 0);
+        reader.take(|taken| assert_eq!(taken, [keys(7)]));
     }
 
     #[test]
@@ -170,8 +193,8 @@ mod tests {
                 // Wakes for the worker, or this test ends with a time-out.
                 std::thread::park();
                 reader.take(|keys| {
-                    count += 1;
-                    sum += keys.zone;
+                    count += keys.len() as u64;
+                    sum += keys.iter().map(|keys| keys.zone).sum::<u64>();
                 });
             }
             sum
@@ -181,8 +204,9 @@ mod tests {
             std::thread::yield_now();
         }
         for number in 0..HALF {
-            assert!(writer.add(keys(number)));
+            writer.add(keys(number));
         }
+        writer.flush();
         assert_eq!(sleeper.join().unwrap(), HALF * (HALF - 1) / 2);
     }
 }

@@ -8,11 +8,11 @@ use super::shards::{Shards, address, parent};
 /// Nodes per shard at which a shard is added. Shards that wait for their split hold up to twice as many.
 /// A publish copies one shard, some 10 KiB, in about 2 µs; the 32 octets that describe a shard are
 /// a quarter of an octet for each of its nodes.
-const NODES_PER_SHARD: usize = 128;
+const NODES_PER_SHARD: usize = 64;
 
 /// Nodes per shard below which shards are merged. Far from the other bound, so that a zone that stays about
 /// as large does not go back and forth.
-const FEWEST_NODES_PER_SHARD: usize = 32;
+const FEWEST_NODES_PER_SHARD: usize = 16;
 
 /// All nodes of a zone by owner. Cloning it shares everything.
 #[derive(Clone, Debug, Default)]
