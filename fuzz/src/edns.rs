@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use server::edns::client_subnet::{ClientSubnet, MAXIMUM_OCTETS};
+use server::edns::client_subnet::ClientSubnet;
 use server::edns::cookie::{Cookies, Demand, Secret};
 use server::{Disposition, Peer, Policy, Responder, Transport};
 use sextant_tests::{hard_zones, responder_for};
@@ -58,9 +58,7 @@ pub fn client_subnet(data: &[u8]) {
     let parsed = ClientSubnet::parse(data);
     assert_eq!(parsed.is_ok(), is_sound);
     if let Ok(subnet) = parsed {
-        let mut echo = [0; MAXIMUM_OCTETS];
-        let octets = subnet.write(0, &mut echo);
-        assert_eq!(&echo[..octets], data, "the echo is what came");
+        assert_eq!(&subnet.reply_data(0)[..subnet.octets()], data, "the echo is what came");
     }
     let (code, echo) = ask(Demand::Nothing, CLIENT_SUBNET, data);
     assert_eq!(code == FORMERR, !is_sound);

@@ -226,8 +226,9 @@ mod tests {
     impl Statistics {
         /// Counts `queries` queries at a time, as the collector would.
         pub(crate) fn count_at(&self, now_s: u64, keys: TallyKeys, queries: u64) {
-            let finished =
-                self.collect(now_s, |each: &mut dyn FnMut(&[TallyKeys])| (0..queries).for_each(|_| each(&[keys])));
+            let finished = self.collect(now_s, |each: &mut dyn FnMut(&[TallyKeys])| {
+                (0..queries).for_each(|_| each(&[keys]))
+            });
             for bucket in finished.into_iter().chain(self.unsaved()) {
                 self.save(bucket).unwrap();
             }
