@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use sextant_tests::ZoneText;
 
-use crate::message::{A, AA, AAAA, AFSDB, ANY, CD, CNAME, KX, NS, NameOctets, Reply, Section, TC};
+use crate::message::{A, AA, AAAA, AFSDB, ANY, CD, CNAME, KX, NS, NameOctets, Reply, SRV, Section, TC};
 use crate::questions::Question;
 
 /// What the servers serve.
@@ -71,6 +71,7 @@ const RULES: &[Rule] = &[
     ("additional addresses from other zones (RFC 1034, 4.3.2, 6)", additional_from_other_zones),
     ("addresses for AFSDB and KX (RFC 1183, 1; RFC 2230, 3.1)", addresses_of_rare_types),
     ("additional addresses from below a cut (RFC 2181, 5.4.1)", additional_from_below_cuts),
+    ("addresses that fit behind SRV records (RFC 1035, 4.1.4; RFC 2181, 9)", addresses_that_fit),
     ("a circle of aliases repeats no record (RFC 2181, 5)", repetition),
     ("NS records at a wildcard are undefined (RFC 4592, 4.2)", wildcard_servers),
     ("aliases are followed for so many steps (RFC 1034, 3.6.2 and 5.2.2)", long_chains),
@@ -154,6 +155,21 @@ fn additional_from_below_cuts(
     };
     let is_answered = !ours.answer.is_empty() && ours.answer == theirs.answer;
     is_answered && take_one_sided(&mut theirs.additional, &mut ours.additional, is_glue)
+}
+
+/// Knot lets owners point to names in the data of SRV records, which are never compressed themselves (RFC 2782), so
+/// that a few more addresses fit into its datagrams than into others.
+fn addresses_that_fit(_: &Served<'_>, _: &Question, theirs: &mut Reply, ours: &mut Reply) -> bool {
+    /// Address RRsets without which a datagram with large SRV RRsets is not full.
+    const MANY: usize = 16;
+    let has_servers = ours.answer.keys().any(|(_, rtype)| *rtype == SRV) && ours.answer == theirs.answer;
+    let is_start = ours.additional.iter().all(|(owner, rrset)| theirs.additional.get(owner) == Some(rrset));
+    let fits_more = ours.additional.len() >= MANY && ours.additional.len() < theirs.additional.len();
+    let is_it = has_servers && is_start && fits_more;
+    if is_it {
+        theirs.additional.clone_from(&ours.additional);
+    }
+    is_it
 }
 
 /// NSD and Knot write the alias that closes a circle once more.

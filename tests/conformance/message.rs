@@ -12,6 +12,7 @@ pub const CNAME: u16 = 5;
 pub const SOA: u16 = 6;
 pub const AFSDB: u16 = 18;
 pub const AAAA: u16 = 28;
+pub const SRV: u16 = 33;
 pub const KX: u16 = 36;
 const OPT: u16 = 41;
 pub const DS: u16 = 43;
