@@ -62,16 +62,17 @@ fn check(rtype: RecordType, wire: &[u8]) {
     let fields = rdata::to_fields(rtype, wire).expect("sound data has fields");
     let again = rdata::from_fields(rtype, &fields).expect("its fields can be read");
     assert_eq!(rdata::canonical(rtype, &again), canonical, "{rtype} {fields:?}");
-    if matches!(rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3 | RecordType::NSEC3PARAM) {
-        return;
-    }
     let text = rdata::to_text(rtype, wire).expect("sound data has text");
     let apex = Name::parse("example.test").expect("it is a name");
     let file = format!("@ 60 IN {rtype} {text}\n");
     let file = zones::zone_file::parse(file.as_bytes(), &apex, &Default::default());
     let file = file.unwrap_or_else(|error| panic!("{rtype} {text}: {error}"));
-    if rtype != RecordType::SOA {
-        let again = &file.rrsets[0].rdatas[0];
-        assert_eq!(rdata::canonical(rtype, again), canonical, "{rtype} {text}");
+    match file.rrsets.first() {
+        Some(rrset) => assert_eq!(rdata::canonical(rtype, &rrset.rdatas[0]), canonical, "{rtype} {text}"),
+        // What signs a zone is left out of imports, and a SOA record becomes the settings of the zone.
+        None => assert!(
+            rtype == RecordType::SOA || file.warnings.iter().any(|warning| warning.contains("not imported")),
+            "{rtype} {text}"
+        ),
     }
 }
