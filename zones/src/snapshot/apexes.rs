@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::hash::{keys, labels};
-use super::query_name::{QueryName, are_same};
+use super::query_name::QueryName;
 use super::shards::{Shards, address, parent};
 use super::zone::Zone;
 use crate::limits::MAX_LINKS;
@@ -38,7 +38,7 @@ impl Shard {
         let mut slot = first_slot(hash, slots.len());
         loop {
             let zone = slots[slot].zone.as_ref()?;
-            if slots[slot].fingerprint == hash as u32 && are_same(zone.apex_name_wire(), apex) {
+            if slots[slot].fingerprint == hash as u32 && zone.apex_name_wire() == apex {
                 return Some(zone);
             }
             slot += 1;

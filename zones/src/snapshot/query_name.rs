@@ -158,27 +158,6 @@ impl QueryName {
     }
 }
 
-/// Whether two runs of labels are the same.
-///
-/// The C library's comparison reads 32 octets at a time, whatever the length. Names are shorter: what is behind them
-/// has not been fetched, and what was just written in smaller pieces must be put together first.
-#[inline]
-pub(crate) fn are_same(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
-    let word = |octets: &[u8; 8]| u64::from_ne_bytes(*octets);
-    match (left.last_chunk::<8>(), right.last_chunk::<8>()) {
-        // The last eight octets overlap those before them.
-        (Some(left_end), Some(right_end)) => {
-            let (left_words, right_words) = (left.as_chunks().0, right.as_chunks().0);
-            let same = left_words.iter().zip(right_words).all(|(left, right)| word(left) == word(right));
-            same && word(left_end) == word(right_end)
-        }
-        _ => left.iter().zip(right).all(|(left, right)| left == right),
-    }
-}
-
 /// The hashes of the labels of the name at the start of `source`, written to `into`; `None` for what is not a
 /// name, and for names of more labels than there is room for.
 #[inline]
@@ -256,20 +235,6 @@ fn lower_case(chunk: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_the_same_when_all_octets_are() {
-        let octets: Vec<u8> = (0..40).collect();
-        for length in 0..octets.len() {
-            assert!(are_same(&octets[..length], &octets.clone()[..length]), "{length}");
-            assert!(!are_same(&octets[..length], &octets[..length + 1]));
-            for differing in 0..length {
-                let mut other = octets[..length].to_vec();
-                other[differing] ^= 0x20;
-                assert!(!are_same(&octets[..length], &other), "octet {differing} of {length}");
-            }
-        }
-    }
     use proptest::prelude::*;
 
     #[test]
