@@ -283,5 +283,7 @@ impl TcpWorker {
             self.sweep_at = Instant::now() + limits::SHORTEST_SWEEP_INTERVAL;
             self.round(events);
         }
+        // There may have been no further round.
+        self.exchange.finish_batch();
     }
 }
