@@ -205,6 +205,9 @@ impl Transaction<'_> {
         record: RecordDoc,
     ) -> Result<(), ApiError> {
         self.check_pointers(&record)?;
+        if old.as_ref().is_none_or(|old| old.link != record.link) {
+            self.check_link(&record)?;
+        }
         let feeds = |id| self.live_feed(id).map(|feed| feed.cell);
         let compiled = compile::record(&record, &feeds)
             .map_err(|error| ApiError::bad_request(format!("Input validation failed ({error})")))?;
@@ -226,6 +229,35 @@ impl Transaction<'_> {
             true => Ok(()),
             false => Err(ApiError::bad_request("invalid feed pointer")),
         }
+    }
+
+    /// A linked record shows all of its target, so it takes a key that may see that: in the zone that has it, and in
+    /// the closest zone, which may get it. Where there is no zone yet, wherever one could be made.
+    fn check_link(&self, record: &RecordDoc) -> Result<(), ApiError> {
+        let Some(target) = record.link.as_deref().and_then(|target| Name::parse(target).ok()) else {
+            return Ok(());
+        };
+        let apexes: Vec<Name> = std::iter::successors(Some(target.clone()), Name::parent).collect();
+        let (mut closest, mut holder) = (None, None);
+        for apex in &apexes {
+            if self.find_zone(apex)?.is_some() {
+                closest = closest.or(Some(apex));
+                if self.stored_record(&codec::record_key(apex, &target, record.rtype))?.is_some() {
+                    holder = Some(apex);
+                    break;
+                }
+            }
+        }
+        let (owner, rtype) = (target.to_string(), record.rtype.to_string());
+        let may_view = |apex: &Name| self.actor().may_view_record(&apex.to_string(), &owner, &rtype);
+        let is_seen = match closest {
+            Some(closest) => std::iter::once(closest).chain(holder).all(may_view),
+            None => apexes.iter().all(may_view),
+        };
+        // The same whether the record is there, so that nobody learns of it.
+        is_seen
+            .then_some(())
+            .ok_or_else(|| ApiError::bad_request(format!("link: record {owner} {rtype} does not exist")))
     }
 
     /// Brings the index of feed uses up to date.

@@ -168,6 +168,56 @@ async fn a_zone_that_is_linked_must_be_seen_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_linked_must_be_seen() {
+    let api = two_zones().await;
+    let deny = json!([{"zone": "d.test", "type": "TXT"}]);
+    let key = restricted(&api, json!({"zones_deny": ["b.test", "c.test"], "records_deny": deny})).await;
+    for zone in ["d.test", "deep.d.test"] {
+        api.done("PUT", &format!("/v1/zones/{zone}"), json!({"zone": zone})).await;
+    }
+    let put = async |key: &str, rtype: &str, link: &str| {
+        let path = format!("/v1/zones/a.test/{rtype}-{link}.a.test/{rtype}");
+        api.call_with(key, "PUT", &path, json!({"link": link, "answers": []})).await
+    };
+    for (rtype, link, is_seen) in [
+        // Of a record and a zone out of reach it is not told whether they are there.
+        ("A", "www.b.test", false),
+        ("A", "absent.b.test", false),
+        ("A", "www.c.test", false),
+        ("TXT", "d.test", false),
+        ("TXT", "x.deep.d.test", true),
+        ("A", "d.test", true),
+        ("A", "later.elsewhere.test", true),
+    ] {
+        let reply = put(&key, rtype, link).await;
+        let expected = if is_seen { 200 } else { 400 };
+        assert_eq!(reply.status, expected, "{link} {rtype}: {}", reply.text());
+        if !is_seen {
+            assert_eq!(reply.message(), format!("link: record {link} {rtype} does not exist"));
+            assert_eq!(put(crate::testing::KEY, rtype, link).await.status, 200, "{link} {rtype}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_version_brings_no_link_back_that_its_activator_cannot_see() {
+    let api = two_zones().await;
+    let path = "/v1/zones/a.test/link.a.test/A";
+    api.done("PUT", path, json!({"link": "www.b.test", "answers": []})).await;
+    api.done("PUT", "/v1/zones/a.test/versions", json!({})).await;
+    let key = restricted(&api, json!({"zones_deny": ["b.test"]})).await;
+    let activate =
+        async |key: &str| api.call_with(key, "POST", "/v1/zones/a.test/versions/1/activate", json!({})).await;
+    assert_eq!(activate(&key).await.status, 200, "what is there already stays");
+    assert_eq!(api.call_with(&key, "POST", path, json!({"ttl": 60})).await.status, 200);
+    api.done("DELETE", path, Value::Null).await;
+    let refused = activate(&key).await;
+    let message = "version 1, link.a.test A: link: record www.b.test A does not exist";
+    assert_eq!((refused.status.as_u16(), &*refused.message()), (400, message));
+    assert_eq!(activate(crate::testing::KEY).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_a_question_leads_to_must_be_seen_as_well() {
     let api = two_zones().await;
     api.done("PUT", "/v1/zones/a.test/*.a.test/A", json!({"answers": [["192.0.2.9"]]})).await;
