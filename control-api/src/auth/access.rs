@@ -169,6 +169,11 @@ impl Access {
         self.grants(right).map(|grant| grant.reach(&zone)).max().unwrap_or(Reach::Nothing)
     }
 
+    /// Whether a zone may be seen, be it only for some of its records.
+    pub fn sees_zone(&self, zone: &str) -> bool {
+        self.reach(Right::ViewZones, zone) != Reach::Nothing
+    }
+
     /// Whether a record can be reached with a right. The type `DNSSEC` stands for the keys of a signed zone.
     pub fn reaches_record(&self, right: Right, zone: &str, domain: &str, rtype: &str) -> bool {
         if self.reaches_everything(right) {

@@ -2,11 +2,11 @@
 //!
 //! One table names every route with what it needs, and one middleware looks there before any handler runs. A
 //! route that the table does not name is refused, so nothing is open because it was forgotten. Zones and records
-//! in the path are checked here as well; handlers that list or search leave out what
-//! [`Actor::may_view_zone`] and [`Actor::may_view_record`] say no to.
+//! in the path are checked here as well, and for a change once more when it is made; handlers that list or search
+//! leave out what [`Actor::may_view_zone`] and [`Actor::may_view_record`] say no to.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -15,14 +15,14 @@ use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 
-use super::access::Reach;
+use super::access::{Access, Reach};
 use super::rights::Right;
 use crate::error::ApiError;
 use crate::service::Actor;
 use crate::unserved;
 
 /// What a request needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// No key at all.
     Nothing,
@@ -182,11 +182,62 @@ static BY_PATH: LazyLock<HashMap<&'static str, Vec<(Method, Needs)>>> = LazyLock
     by_path
 });
 
+/// What one request needs: its entry of the table, with what its path names.
+///
+/// The actor of the request carries it, so that a change is made only if its maker still may at that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    needs: Needs,
+    method: Method,
+    zone: String,
+    domain: String,
+    rtype: String,
+}
+
+impl Demand {
+    fn of<'p>(path: &str, method: &Method, parameter: &dyn Fn(&str) -> &'p str) -> Result<Self, ApiError> {
+        let entries = BY_PATH.get(path).map_or(&[][..], Vec::as_slice);
+        let Some((_, needs)) = entries.iter().find(|(of, _)| of == method) else {
+            return Err(not_open(method, path, entries));
+        };
+        let [zone, domain, rtype] = ["zone", "domain", "type"].map(|name| parameter(name).to_owned());
+        Ok(Self { needs: *needs, method: method.clone(), zone, domain, rtype })
+    }
+
+    /// Whether a key with this access may do what is asked for.
+    ///
+    /// # Errors
+    /// 403, and 404 for what cannot even be seen.
+    pub(crate) fn check(&self, access: &Access) -> Result<(), ApiError> {
+        let Self { needs, method, zone, domain, rtype } = self;
+        match *needs {
+            Nothing | Key => Ok(()),
+            Needs::Right(right) => need(access, right),
+            AnyOf(rights) if rights.iter().any(|right| access.may(*right)) => Ok(()),
+            AnyOf(rights) => {
+                Err(denied(&rights.iter().map(Right::to_string).collect::<Vec<_>>().join(" or ")))
+            }
+            Zone(right, reach) => {
+                need(access, right)?;
+                need_zone(access, right, zone, reach, method)
+            }
+            Record(right) => {
+                need(access, right)?;
+                need_record(access, right, [zone, domain, rtype])
+            }
+            ZoneKeys(right) => {
+                need(access, right)?;
+                need_record(access, right, [zone, zone, "DNSSEC"])
+            }
+        }
+    }
+}
+
 /// Lets a request pass that may.
 pub(crate) async fn check(
     path: MatchedPath,
     parameters: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response<Body> {
     let parameters = match parameters {
@@ -194,49 +245,30 @@ pub(crate) async fn check(
         Err(_) => return ApiError::bad_request("the path cannot be read").into_response(),
     };
     let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-    let actor = request.extensions().get::<Actor>();
     let parameter = |name: &str| {
         parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default()
     };
-    match decide(path.as_str(), &method, actor, &parameter) {
+    match decide(path.as_str(), &method, request.extensions_mut().get_mut::<Actor>(), &parameter) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
+/// Checks a request, and notes with its actor what it was checked for.
 fn decide<'p>(
     path: &str,
     method: &Method,
-    actor: Option<&Actor>,
+    actor: Option<&mut Actor>,
     parameter: &dyn Fn(&str) -> &'p str,
 ) -> Result<(), ApiError> {
-    let entries = BY_PATH.get(path).map_or(&[][..], Vec::as_slice);
-    let Some((_, needs)) = entries.iter().find(|(of, _)| of == method) else {
-        return Err(not_open(method, path, entries));
-    };
-    if let Nothing = needs {
+    let demand = Demand::of(path, method, parameter)?;
+    if let Nothing = demand.needs {
         return Ok(());
     }
     let actor = actor.ok_or_else(ApiError::unauthorized)?;
-    match *needs {
-        Nothing | Key => Ok(()),
-        Needs::Right(right) => need(actor, right),
-        AnyOf(rights) if rights.iter().any(|right| actor.may(*right)) => Ok(()),
-        AnyOf(rights) => Err(denied(&rights.iter().map(Right::to_string).collect::<Vec<_>>().join(" or "))),
-        Zone(right, reach) => {
-            need(actor, right)?;
-            need_zone(actor, right, parameter("zone"), reach, method)
-        }
-        Record(right) => {
-            need(actor, right)?;
-            need_record(actor, right, [parameter("zone"), parameter("domain"), parameter("type")])
-        }
-        ZoneKeys(right) => {
-            need(actor, right)?;
-            let zone = parameter("zone");
-            need_record(actor, right, [zone, zone, "DNSSEC"])
-        }
-    }
+    demand.check(&actor.access)?;
+    actor.demand = Some(Arc::new(demand));
+    Ok(())
 }
 
 /// What a request gets that the table does not name.
@@ -253,21 +285,21 @@ fn not_open(method: &Method, path: &str, entries: &[(Method, Needs)]) -> ApiErro
     }
 }
 
-fn need(actor: &Actor, right: Right) -> Result<(), ApiError> {
-    if actor.may(right) { Ok(()) } else { Err(denied(&right.to_string())) }
+fn need(access: &Access, right: Right) -> Result<(), ApiError> {
+    if access.may(right) { Ok(()) } else { Err(denied(&right.to_string())) }
 }
 
 /// What cannot be seen is not found; what can be seen, but not enough of it, is forbidden.
 fn need_zone(
-    actor: &Actor,
+    access: &Access,
     right: Right,
     zone: &str,
     needed: Reach,
     method: &Method,
 ) -> Result<(), ApiError> {
-    match actor.access.reach(right, zone) {
+    match access.reach(right, zone) {
         reach if reach >= needed => Ok(()),
-        Reach::Nothing if *method != Method::PUT && !actor.may_view_zone(zone) => {
+        Reach::Nothing if *method != Method::PUT && !access.sees_zone(zone) => {
             Err(ApiError::zone_not_found())
         }
         Reach::Nothing => Err(out_of_reach(&format!("the zone {zone}"), right)),
@@ -275,11 +307,11 @@ fn need_zone(
     }
 }
 
-fn need_record(actor: &Actor, right: Right, place: [&str; 3]) -> Result<(), ApiError> {
+fn need_record(access: &Access, right: Right, place: [&str; 3]) -> Result<(), ApiError> {
     let [zone, domain, rtype] = place;
-    if actor.access.reaches_record(right, zone, domain, rtype) {
+    if access.reaches_record(right, zone, domain, rtype) {
         Ok(())
-    } else if !actor.may_view_zone(zone) {
+    } else if !access.sees_zone(zone) {
         Err(ApiError::zone_not_found())
     } else {
         Err(out_of_reach(&format!("{domain} {rtype} of the zone {zone}"), right))

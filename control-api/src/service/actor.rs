@@ -1,10 +1,12 @@
 //! Who asks for a change.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{Access, Reach, Right};
+use crate::auth::guard::Demand;
+use crate::auth::{Access, Right};
 
 /// The kind of an [`Actor`], as the activity log spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub struct Actor {
     pub name: String,
     /// What the actor may do and reach, as it was when the request came; in a change, as it is when that is made.
     pub access: Access,
+    /// What the request was let in for; a change is made only if the actor may still do that.
+    pub demand: Option<Arc<Demand>>,
     /// Where the request came from, if it came over the network.
     pub address: Option<IpAddr>,
     /// Whether requests of this actor may come from there.
@@ -46,6 +50,7 @@ impl Actor {
             id,
             name,
             access: Access::full(),
+            demand: None,
             address: None,
             is_welcome_there: true,
             secret: String::new(),
@@ -65,7 +70,7 @@ impl Actor {
 
     /// Whether a zone may be seen, be it only for some of its records. Lists and searches leave out the others.
     pub fn may_view_zone(&self, zone: &str) -> bool {
-        self.access.reach(Right::ViewZones, zone) != Reach::Nothing
+        self.access.sees_zone(zone)
     }
 
     /// Whether a record may be seen; `rtype` is the type's name.

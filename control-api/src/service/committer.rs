@@ -153,6 +153,16 @@ struct Batch {
     done: Vec<(Box<dyn Job>, usize)>,
 }
 
+impl Batch {
+    /// Whether further requests may join. Not after a change of keys or teams: what a request may do is read from
+    /// memory, which follows when the batch is stored.
+    fn is_open(&self) -> bool {
+        self.done.len() < BATCH_REQUESTS
+            && self.operations < BATCH_OPERATIONS
+            && self.effects.account.is_empty()
+    }
+}
+
 impl Committer {
     /// Works until the queue ends or a [`Message::Stop`] arrives.
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
@@ -160,7 +170,7 @@ impl Committer {
             let mut batch = Batch::default();
             self.take(&mut batch, first);
             let mut stop = false;
-            while batch.done.len() < BATCH_REQUESTS && batch.operations < BATCH_OPERATIONS {
+            while batch.is_open() {
                 match queue.try_recv() {
                     Ok(Message::Job(job)) => self.take(&mut batch, job),
                     Ok(Message::Stop) => {

@@ -211,6 +211,7 @@ impl Directory {
             id: document.id.clone(),
             name: document.name.clone(),
             access: holders.access_of(key),
+            demand: None,
             address,
             is_welcome_there,
             secret: secret.id.clone(),

@@ -155,15 +155,19 @@ impl<'a> Transaction<'a> {
         self.around.options
     }
 
-    /// Takes the rights that the actor's key has by now: it may have been restricted or deleted while its request
-    /// was on the way, which for a zone file takes minutes.
+    /// Takes the rights that the actor's key has by now, and checks that they still allow what its request was let
+    /// in for: the key may have been restricted or deleted while the request was on the way, which for a zone file
+    /// takes minutes. Changes of keys and teams end their batch, so "now" is just before this change.
     ///
     /// # Errors
-    /// 401 for a key or a secret that is gone.
+    /// 401 for a key or a secret that is gone; 403, or 404 for what it cannot see any more, for a right that is.
     pub(crate) fn renew_access(&mut self) -> Result<(), ApiError> {
         if self.actor.kind == ActorKind::ApiKey {
             let access = self.around.directory.access_now(&self.actor, self.now_s());
             self.actor.access = access.ok_or_else(ApiError::unauthorized)?;
+            if let Some(demand) = &self.actor.demand {
+                demand.check(&self.actor.access)?;
+            }
         }
         Ok(())
     }

@@ -95,8 +95,7 @@ fn the_table_names_each_route_once_and_its_parameters_are_there() {
 
 #[test]
 fn a_route_that_the_table_does_not_name_is_refused() {
-    let actor = Actor::system();
-    let decide = |path, method| decide(path, &method, Some(&actor), &|_| "").unwrap_err();
+    let decide = |path, method| decide(path, &method, Some(&mut Actor::system()), &|_| "").unwrap_err();
     assert_eq!(decide("/v1/forgotten", Method::GET).status, StatusCode::FORBIDDEN);
     assert_eq!(decide("/v1/zones", Method::DELETE).status, StatusCode::METHOD_NOT_ALLOWED);
 }
@@ -278,6 +277,77 @@ async fn who_has_no_right_to_data_does_not_learn_where_to_push_it() {
                 "{key} {path}"
             );
         }
+    }
+}
+
+/// Keeps all changes waiting until the returned sender is used or dropped.
+async fn hold(api: &TestApi) -> std::sync::mpsc::Sender<()> {
+    let (release, released) = std::sync::mpsc::channel();
+    let (started, has_started) = tokio::sync::oneshot::channel();
+    let service = api.service.clone();
+    tokio::spawn(async move {
+        let wait = move |_: &mut crate::Transaction<'_>| {
+            let _ = started.send(());
+            let _ = released.recv();
+            Ok(())
+        };
+        service.commit(&Actor::system(), wait).await.unwrap();
+    });
+    has_started.await.unwrap();
+    release
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_while_a_change_waits_is_gone_for_that_change() {
+    let api = two_zones().await;
+    let source = json!({"name": "api", "sourcetype": "nsone_v1"});
+    let source = api.done("PUT", "/v1/data/sources", source).await["id"].as_str().unwrap().to_owned();
+    let (feeds, answers) = (format!("/v1/data/feeds/{source}"), json!({"answers": [["192.0.2.9"]]}));
+    api.done("PUT", "/v1/zones/a.test/versions", json!({})).await;
+    let key = restricted(&api, json!({})).await;
+    let id =
+        api.done("GET", "/v1/account/apikeys", Value::Null).await.as_array().unwrap().iter().find_map(
+            |shown| (shown["name"] == "restricted").then(|| shown["id"].as_str().unwrap().to_owned()),
+        );
+    let path = format!("/v1/account/apikeys/{}", id.unwrap());
+    for (method, place, body, taken) in [
+        ("PUT", "/v1/zones/a.test/new.a.test/A", answers.clone(), json!({"dns": {"manage_zones": false}})),
+        (
+            "POST",
+            "/v1/zones/a.test/www.a.test/A",
+            answers.clone(),
+            json!({"dns": {"zones_deny": ["a.test"]}}),
+        ),
+        ("DELETE", "/v1/zones/a.test/www.a.test/A", json!({}), json!({"dns": {"manage_zones": false}})),
+        ("PUT", "/v1/zones/c.test", json!({"zone": "c.test"}), json!({"dns": {"zones_deny": ["c.test"]}})),
+        ("POST", "/v1/zones/a.test", json!({"ttl": 5}), json!({"dns": {"zones_deny": ["a.test"]}})),
+        ("DELETE", "/v1/zones/a.test", json!({}), json!({"dns": {"records_deny": [{"zone": "a.test"}]}})),
+        (
+            "PUT",
+            &*feeds,
+            json!({"name": "f", "config": {"label": "f"}}),
+            json!({"data": {"manage_datafeeds": false}}),
+        ),
+        ("PUT", "/v1/account/teams", json!({"name": "t"}), json!({"account": {"manage_teams": false}})),
+    ] {
+        let before = api.service.revision();
+        let release = hold(&api).await;
+        let take = api.call("POST", &path, json!({"permissions": taken}));
+        // Both wait in the order in which they are polled, and are one batch when they are let go.
+        let (took, refused, ()) =
+            tokio::join!(take, api.call_with(&key, method, place, body), async { drop(release) });
+        assert_eq!(took.status, 200, "{}", took.text());
+        assert!(matches!(refused.status.as_u16(), 403 | 404), "{method} {place}: {}", refused.text());
+        assert_eq!(api.service.revision(), before + 1, "{method} {place}");
+        api.done(
+            "POST",
+            &path,
+            json!({"permissions": {
+                "dns": {"manage_zones": true, "zones_deny": [], "records_deny": []},
+                "data": {"manage_datafeeds": true}, "account": {"manage_teams": true},
+            }}),
+        )
+        .await;
     }
 }
 
