@@ -189,8 +189,9 @@ impl Access {
         self.0.iter().filter(move |grant| grant.holds(right))
     }
 
-    /// The usual case, in which lists of a million records need not look at each name.
-    fn reaches_everything(&self, right: Right) -> bool {
+    /// Whether a right extends to all zones and records: the usual case, in which lists of a million records need not
+    /// look at each name.
+    pub fn reaches_everything(&self, right: Right) -> bool {
         self.grants(right).any(|grant| grant.is_unrestricted())
     }
 

@@ -33,6 +33,8 @@ const HALF_DAY_S: u64 = 43_200;
 const KEPT_HALF_HOURS: u64 = 49;
 /// Whole half days kept beside the one under way.
 const KEPT_HALF_DAYS: u64 = 61;
+/// Keys that are read while nothing can be counted: some ten microseconds of waiting for memory.
+const KEYS_AT_ONCE: usize = 1024;
 /// How often the half hour under way is stored, in seconds.
 const SAVE_S: u64 = 60;
 
@@ -124,6 +126,26 @@ impl Statistics {
         f64::from(self.live().in_last_window(key)) / WINDOW_S as f64
     }
 
+    /// As [`Self::rate`], of several keys together.
+    pub fn rate_of_all(&self, keys: &[Key]) -> f64 {
+        let queries = keys.chunks(KEYS_AT_ONCE).map(|keys| {
+            let live = self.live();
+            keys.iter().map(|key| u64::from(live.in_last_window(*key))).sum::<u64>()
+        });
+        queries.sum::<u64>() as f64 / WINDOW_S as f64
+    }
+
+    /// As [`Self::usage`], of several keys together.
+    pub fn usage_of_all(&self, keys: &[Key], period: Period, now_s: u64) -> Graph {
+        let mut counts = vec![0; keys.len()];
+        let spans = period.starts(now_s).map(|start_s| {
+            counts.fill(0);
+            self.add_span(period.span(), start_s, now_s, keys, &mut counts);
+            (start_s, counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)))
+        });
+        spans.collect()
+    }
+
     /// Queries by span for each key. `now_s` is the time in unix seconds.
     pub fn usage(&self, keys: &[Key], period: Period, now_s: u64) -> Vec<Graph> {
         let mut graphs = vec![Graph::new(); keys.len()];
@@ -146,13 +168,27 @@ impl Statistics {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add_span(&self, span: Span, start_s: u64, now_s: u64, keys: &[Key], counts: &mut [u64]) {
-        {
+    /// Adds what was counted in the half hour under way, if that is the one which began at `start_s`. Gives how many
+    /// of the keys are done: fewer than all when the half hour ended meanwhile.
+    fn add_live(&self, start_s: u64, keys: &[Key], counts: &mut [u64]) -> usize {
+        let mut done = 0;
+        for (keys, counts) in keys.chunks(KEYS_AT_ONCE).zip(counts.chunks_mut(KEYS_AT_ONCE)) {
             let live = self.live();
-            if span == Span::HalfHour && live.start_s() == start_s {
-                let counted = keys.iter().map(|key| live.counted(*key));
-                return counts.iter_mut().zip(counted).for_each(|(count, counted)| *count += counted);
+            if live.start_s() != start_s {
+                break;
             }
+            let counted = keys.iter().map(|key| live.counted(*key));
+            counts.iter_mut().zip(counted).for_each(|(count, counted)| *count += counted);
+            done += keys.len();
+        }
+        done
+    }
+
+    fn add_span(&self, span: Span, start_s: u64, now_s: u64, keys: &[Key], counts: &mut [u64]) {
+        let done = if span == Span::HalfHour { self.add_live(start_s, keys, counts) } else { 0 };
+        let (keys, counts) = (&keys[done..], &mut counts[done..]);
+        if keys.is_empty() {
+            return;
         }
         if let Some(stored) = self.folder.as_ref().and_then(|folder| folder.read(span, start_s)) {
             let counted = keys.iter().map(|key| stored.counted(*key));

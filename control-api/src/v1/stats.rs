@@ -1,7 +1,8 @@
 //! `/v1/stats`: how much is asked, of the account, a zone or a record.
 //!
 //! The rate is that of the last ten whole seconds. Usage comes in half hours for an hour and a day, and in half
-//! days for 30 days; the last point is under way and the count is the sum of the points.
+//! days for 30 days; the last point is under way and the count is the sum of the points. For a key that is kept
+//! from some zones or records, the account is the zones that it may see.
 
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -10,19 +11,26 @@ use zones::{Name, RecordType, TallyKeys};
 
 use super::zones::{Reply, cursor, new_name, page_size, zone_of_path};
 use crate::ApiState;
+use crate::auth::Right;
 use crate::error::ApiError;
 use crate::http::{Origin, Params, json as reply};
 use crate::limits::USAGE_ROWS;
 use crate::service::{Actor, RecordEntry, Service};
 use crate::statistics::{Graph, Key, Period, Statistics};
 
-/// `GET /v1/stats/qps`: queries per second for all zones.
+/// `GET /v1/stats/qps`: queries per second for all zones that the key may see.
 #[utoipa::path(
     get, path = "/v1/stats/qps",
     responses((status = 200, description = "The rate", body = ref("#/components/schemas/QueryRate"))),
 )]
-pub async fn account_rate(State(state): State<ApiState>) -> Response {
-    rate(&state, Key::Account)
+pub async fn account_rate(State(state): State<ApiState>, Extension(actor): Extension<Actor>) -> Reply {
+    if actor.access.reaches_everything(Right::ViewZones) {
+        return Ok(rate(&state, Key::Account));
+    }
+    let rate = state.examine_with_statistics(move |service, statistics, _| {
+        Ok(statistics.rate_of_all(&Account::of(service, &actor).keys))
+    });
+    Ok(rate_of(rate.await?))
 }
 
 /// `GET /v1/stats/qps/{zone}`: queries per second for a zone.
@@ -49,7 +57,7 @@ pub async fn record_rate(State(state): State<ApiState>, Path(path): Path<(String
     Ok(rate(&state, key))
 }
 
-/// `GET /v1/stats/usage`: queries for all zones, and unless `expand` is false for each.
+/// `GET /v1/stats/usage`: queries for all zones that the key may see, and unless `expand` is false for each.
 #[utoipa::path(
     get, path = "/v1/stats/usage",
     params(
@@ -76,9 +84,10 @@ pub async fn account_usage(
     let (rows, last) = state
         .examine_with_statistics(move |service, statistics, now_s| {
             let mut page = Page::default();
-            if after.is_none() {
-                page.add(account_row(service)?, Key::Account);
-            }
+            let account = match after {
+                None => Some(account_row(service, statistics, &actor, request.period, now_s)?),
+                Some(_) => None,
+            };
             let mut last = None;
             if is_expanded {
                 let zones = service.zones(after.as_ref());
@@ -91,7 +100,8 @@ pub async fn account_usage(
                 }
                 last = last.filter(|_| zones.next().is_some());
             }
-            Ok((page.rows(statistics, request.period, now_s), last))
+            let rows = page.rows(statistics, request.period, now_s);
+            Ok((account.into_iter().chain(rows).collect::<Vec<_>>(), last))
         })
         .await?;
     Ok(paged(&rows, last, &origin))
@@ -259,28 +269,63 @@ impl Page {
 
     fn rows(mut self, statistics: &Statistics, period: Period, now_s: u64) -> Vec<Value> {
         let graphs = statistics.usage(&self.keys, period, now_s);
-        for (row, graph) in self.rows.iter_mut().zip(graphs) {
-            row["queries"] = total(&graph).into();
-            row["period"] = period.name().into();
-            row["graph"] = json!(graph);
-        }
+        self.rows.iter_mut().zip(graphs).for_each(|(row, graph)| fill(row, &graph, period));
         self.rows
     }
+}
+
+/// Puts counts into a row.
+fn fill(row: &mut Value, graph: &Graph, period: Period) {
+    row["queries"] = total(graph).into();
+    row["period"] = period.name().into();
+    row["graph"] = json!(graph);
 }
 
 fn total(graph: &Graph) -> u64 {
     graph.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-fn account_row(service: &Service) -> Result<Value, ApiError> {
+/// What the account is to a key: the zones that it may see.
+struct Account {
+    zones: usize,
+    records: usize,
+    /// What is counted for it.
+    keys: Vec<Key>,
+}
+
+impl Account {
+    fn of(service: &Service, actor: &Actor) -> Self {
+        let snapshot = service.snapshot().load();
+        if actor.access.reaches_everything(Right::ViewZones) {
+            let records = snapshot.zones().map(|zone| zone.rrset_count()).sum();
+            // Queries for zones that are gone count as well.
+            return Self { zones: snapshot.zone_count(), records, keys: vec![Key::Account] };
+        }
+        let (mut keys, mut records) = (Vec::new(), 0);
+        for zone in snapshot.zones().filter(|zone| actor.may_view_zone(&zone.apex().to_string())) {
+            keys.push(Key::Zone(TallyKeys::of_zone(zone.apex())));
+            records += zone.rrset_count();
+        }
+        Self { zones: keys.len(), records, keys }
+    }
+}
+
+fn account_row(
+    service: &Service,
+    statistics: &Statistics,
+    actor: &Actor,
+    period: Period,
+    now_s: u64,
+) -> Result<Value, ApiError> {
     let mut feeds = 0;
     for source in service.sources()? {
         feeds += service.feeds(source.id)?.len();
     }
-    let snapshot = service.snapshot().load();
-    let records: usize = snapshot.zones().map(|zone| zone.rrset_count()).sum();
+    let Account { zones, records, keys } = Account::of(service, actor);
     // There are no monitoring jobs.
-    Ok(json!({ "jobs": 0, "feeds": feeds, "zones": snapshot.zone_count(), "records": records }))
+    let mut row = json!({ "jobs": 0, "feeds": feeds, "zones": zones, "records": records });
+    fill(&mut row, &statistics.usage_of_all(&keys, period, now_s), period);
+    Ok(row)
 }
 
 fn zone_row(service: &Service, zone: &str) -> Result<Value, ApiError> {
@@ -295,7 +340,11 @@ fn zone_key(zone: &str) -> Result<u64, ApiError> {
 }
 
 fn rate(state: &ApiState, key: Key) -> Response {
-    reply(&json!({ "qps": state.options.statistics.rate(key) }))
+    rate_of(state.options.statistics.rate(key))
+}
+
+fn rate_of(queries_per_second: f64) -> Response {
+    reply(&json!({ "qps": queries_per_second }))
 }
 
 fn paged(rows: &[Value], last: Option<String>, origin: &Origin) -> Response {

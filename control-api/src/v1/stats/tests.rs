@@ -70,6 +70,32 @@ async fn usage_has_a_row_for_the_account_and_one_for_each_zone() {
 }
 
 #[tokio::test]
+async fn the_account_of_a_restricted_key_is_the_zones_that_it_may_see() {
+    let api = api_with_counts().await;
+    let records = json!([{"zone": "a.example", "domain": "www.a.example"}]);
+    for (number, (dns, rate, counts)) in [
+        (json!({"zones_deny": ["a.example"]}), 0.5, [5, 1, 1]),
+        (json!({"zones_allow_by_default": false, "zones_allow": ["a.example"]}), 4.0, [40, 1, 2]),
+        (json!({"zones_allow_by_default": false, "records_allow": records}), 4.0, [40, 1, 2]),
+        (json!({"records_deny": records}), 4.5, [45, 2, 3]),
+        (json!({"zones_allow_by_default": false}), 0.0, [0, 0, 0]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let permissions = json!({"dns": dns}).as_object().cloned().unwrap();
+        let key = api.key(&format!("restricted-{number}"), permissions).await;
+        let get = async |path: &str| api.call_with(&key, "GET", path, Value::Null).await.json();
+        assert_eq!(get("/v1/stats/qps").await, json!({ "qps": rate }), "{dns}");
+        let rows = get("/v1/stats/usage?period=30d").await;
+        assert_eq!(["queries", "zones", "records"].map(|name| rows[0][name].clone()), counts, "{dns}");
+        let points = rows[0]["graph"].as_array().unwrap();
+        assert_eq!((points.len(), &points[60][1]), (61, &json!(counts[0])), "{dns}");
+        assert_eq!(rows.as_array().unwrap().len(), 1 + counts[1]);
+    }
+}
+
+#[tokio::test]
 async fn usage_of_a_zone_shows_its_records_when_asked_to() {
     let api = api_with_counts().await;
     let rows = api.get("/v1/stats/usage/a.example").await.json();
