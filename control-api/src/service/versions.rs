@@ -319,6 +319,16 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Keeps a version active whose zone gets a later serial and stays as it is otherwise.
+    pub(super) fn follow_serial(&mut self, name: &Name, from: u32, to: u32) -> Result<(), ApiError> {
+        let mut versions = self.versions(name)?;
+        if let Some((_, serial)) = versions.live.as_mut().filter(|(_, serial)| *serial == from) {
+            *serial = to;
+            self.put(Table::Meta, codec::versions_key(name), &versions)?;
+        }
+        Ok(())
+    }
+
     /// Removes all versions of a zone that goes.
     pub(super) fn forget_versions(&mut self, name: &Name) -> Result<(), ApiError> {
         let versions = self.versions(name)?;

@@ -315,11 +315,13 @@ impl Transaction<'_> {
         Ok(zone)
     }
 
-    /// Brings the serial of a zone to what one that is linked to it would have without the link: there may have been
-    /// another zone of that name, and its secondaries take no earlier serial.
+    /// Brings the serial of a zone to what one that is linked to it would have without the link. The two share their
+    /// SOA record, there may have been another zone of that name, and its secondaries take no earlier serial. Nothing
+    /// else of the zone changes, so its active version stays active.
     fn raise_serial(&mut self, name: &Name, least: u32) -> Result<u32, ApiError> {
         let mut zone = self.zone(name)?;
         if is_later(least, zone.serial) {
+            self.follow_serial(name, zone.serial, least)?;
             zone.serial = least;
             self.put(Table::Zones, codec::zone_key(name), &zone)?;
             self.touched.entry(name.clone()).or_insert(Touch::Changed);

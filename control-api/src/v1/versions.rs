@@ -92,10 +92,14 @@ pub(crate) async fn remove(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use serde_json::{Value, json};
     use zones::RecordType;
 
     use crate::limits::VERSIONS_PER_ZONE;
+    use crate::service::{Clock, ServiceOptions};
     use crate::testing::TestApi;
 
     const VERSIONS: &str = "/v1/zones/a.test/versions";
@@ -157,6 +161,35 @@ mod tests {
         assert_eq!(unchanged["serial"].as_u64(), Some(serial + 1), "nothing to change is no change");
         let log = api.get("/v1/account/activity").await;
         assert_eq!(log.text().matches("\"resource_type\":\"zoneversion\"").count(), 3, "{}", log.text());
+    }
+
+    #[tokio::test]
+    async fn a_link_to_a_zone_leaves_its_active_version_active() {
+        let now_s = Arc::new(AtomicU64::new(1_700_000_000));
+        let clock = {
+            let now_s = Arc::clone(&now_s);
+            Clock::new(move || now_s.load(Ordering::Relaxed) * 1_000_000)
+        };
+        let api = TestApi::with_options(ServiceOptions { clock, ..ServiceOptions::default() }).await;
+        api.done("PUT", "/v1/zones/a.test", json!({"zone": "a.test"})).await;
+        let active = async || -> Vec<bool> {
+            let listed = api.get(VERSIONS).await.json();
+            listed.as_array().unwrap().iter().map(|version| version["active"] == true).collect()
+        };
+        api.done("PUT", VERSIONS, json!({})).await;
+        api.done("POST", "/v1/zones/a.test", json!({"nx_ttl": 7})).await;
+        api.done("PUT", VERSIONS, json!({})).await;
+        assert_eq!(active().await, [false, true]);
+        now_s.fetch_add(100, Ordering::Relaxed);
+        let serial = async || api.get("/v1/zones/a.test").await.json()["serial"].as_u64().unwrap();
+        let before = serial().await;
+        api.done("PUT", "/v1/zones/b.test", json!({"zone": "b.test", "link": "a.test"})).await;
+        assert!(serial().await > before, "there may have been another zone of that name");
+        assert_eq!(active().await, [false, true]);
+        api.done("POST", "/v1/zones/a.test", json!({"nx_ttl": 8})).await;
+        now_s.fetch_add(100, Ordering::Relaxed);
+        api.done("PUT", "/v1/zones/c.test", json!({"zone": "c.test", "link": "a.test"})).await;
+        assert_eq!(active().await, [false, false], "what was changed before stays so");
     }
 
     #[tokio::test]
