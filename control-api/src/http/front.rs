@@ -1,8 +1,8 @@
 //! The front: what every request passes before its handler, and every reply after it.
 //!
 //! In order: an identifier, which is in every log line about the request; the size of the head (431); a small body,
-//! which is received whatever becomes of it (408); one spelling of the path; the key (401 before anything else is looked at, also before an unknown
-//! path); the rate of that key (429); requests at once (429); the handler, with a deadline (503) and a guard
+//! which is received whatever becomes of it (408); one spelling of the path; the key (401 before anything else is
+//! looked at, also before an unknown path); the rate of that key, or of the address (429); requests at once (429); the handler, with a deadline (503) and a guard
 //! against panics (500); then the headers every reply carries, and an entity tag on reads. What came and how it
 //! was answered is counted.
 
@@ -35,8 +35,12 @@ use crate::limits::{self, Limits};
 use crate::metrics::RequestMetrics;
 use crate::service::{Actor, Service};
 
-/// Paths that say how the process is, for probes that hold no key, and what the API is.
-const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/openapi.json"];
+/// Paths that say whether the process works. They need no key and cost next to nothing, and a probe that is refused
+/// would tell of a failure that there is not: they have no rate.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Other paths that need no key. They are long, so they share the rate of all requests without a valid key.
+const OPEN_PATHS: [&str; 2] = ["/metrics", "/openapi.json"];
 
 /// Shared by all requests.
 pub(crate) struct Front {
@@ -112,9 +116,17 @@ impl Front {
             }
         };
         let path = path::normalize(request.uri().path());
-        if path.as_deref().is_ok_and(|path| PUBLIC_PATHS.contains(&path)) {
+        if path.as_deref().is_ok_and(|path| PROBES.contains(&path)) {
             let mut response = self.routed(request, path).await;
             fixed_headers(response.headers_mut());
+            return response;
+        }
+        if path.as_deref().is_ok_and(|path| OPEN_PATHS.contains(&path)) {
+            let rate = self.take_anonymous(address_of(&request), Instant::now());
+            let mut response =
+                if rate.allowed { self.routed(request, path).await } else { too_many_requests(rate) };
+            fixed_headers(response.headers_mut());
+            rate.write(response.headers_mut());
             return response;
         }
         let (actor, rate) = self.admit(&request, path.as_deref().unwrap_or_default());
@@ -144,7 +156,7 @@ impl Front {
     /// Who is asking, and what the matching bucket says.
     fn admit(&self, request: &Request, path: &str) -> (Option<Actor>, RateState) {
         let key = request.headers().get("x-nsone-key").and_then(|value| value.to_str().ok());
-        let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+        let address = address_of(request);
         // An address that the account's lists keep out learns nothing about keys.
         let is_let_in = address.is_none_or(|address| self.service.lists_allow(address));
         let actor = key.filter(|_| is_let_in).and_then(|key| self.service.authenticate(key, address));
@@ -152,8 +164,7 @@ impl Front {
         let rate = match &actor {
             Some(actor) => self.keys.take(&actor.id, now),
             None => {
-                let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-                let rate = self.anonymous.take(&network_of(address), now);
+                let rate = self.take_anonymous(address, now);
                 // An address that is past its rate does not use up the rate of a source.
                 let source = if rate.allowed { self.feed_urls.take(&self.service, path, now) } else { None };
                 if let Some(source) = source {
@@ -163,6 +174,12 @@ impl Front {
             }
         };
         (actor, rate)
+    }
+
+    /// What the bucket of an address says that sends no valid key.
+    fn take_anonymous(&self, address: Option<IpAddr>, now: Instant) -> RateState {
+        let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        self.anonymous.take(&network_of(address), now)
     }
 
     /// Routes a request whose path has its plain spelling, within the limits of time and concurrency.
@@ -210,6 +227,11 @@ impl Front {
         let import = path.starts_with("/v1/import/");
         if import { limits::IMPORT_HANDLER_TIMEOUT } else { self.limits.handler_timeout }
     }
+}
+
+/// Where a request comes from.
+fn address_of(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical())
 }
 
 /// The headers of a read that decide between 200 and 304.

@@ -192,6 +192,26 @@ async fn the_rate_headers_count_down_and_end_in_429() {
     assert_eq!(api.send(probe).await.status, StatusCode::OK, "probes are not counted");
 }
 
+#[tokio::test]
+async fn long_replies_without_a_key_have_the_rate_of_their_address_and_probes_have_none() {
+    let limits = Limits { anonymous_rate_limit: 2, rate_period_s: 3600, ..Limits::default() };
+    let api = TestApi::with_limits(limits).await;
+    let get = async |path: &str| api.call_from("192.0.2.1", "", "GET", path, Value::Null).await;
+    let first = get("/metrics").await;
+    assert_eq!((first.status, first.header("x-ratelimit-remaining")), (StatusCode::OK, "1"));
+    assert_eq!(get("/openapi.json").await.status, StatusCode::OK);
+    for path in ["/metrics", "/openapi.json", "/openapi.json/", "/v1/networks"] {
+        let refused = get(path).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        assert_eq!(refused.header("retry-after"), "1800");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let elsewhere = api.call_from("192.0.2.2", "", "GET", "/metrics", Value::Null).await;
+    assert_eq!(elsewhere.status, StatusCode::OK);
+}
+
 /// A front before a handler that misbehaves as its path says.
 async fn misbehaving(path: &str, limits: Limits) -> (StatusCode, String) {
     use axum::routing::get;
