@@ -196,12 +196,28 @@ impl Tables {
 
     /// The value of a key.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(chunk) = self.chunk_at(&place(table, key))?.bytes else { return Ok(None) };
-        let mut reader = self.read(&chunk)?;
-        while let Some((found, value)) = reader.next_entry().map_err(|e| self.failed(e))? {
-            if found >= key {
-                return Ok((found == key).then(|| value.to_vec()));
+        let place = place(table, key);
+        self.value_at(self.chunk_at(&place)?, &place)
+    }
+
+    /// The value of a place, given the chunk that was found for it.
+    ///
+    /// That chunk may have been split while it was looked for: the search goes from right to left, so it may miss the
+    /// new chunk and still find the old one without what went there. So behind the last entry the next chunk counts.
+    fn value_at(&self, found: Chunk, place: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Chunk { mut lower, mut bytes } = found;
+        while let Some(chunk) = bytes {
+            let mut reader = self.read(&chunk)?;
+            while let Some((key, value)) = reader.next_entry().map_err(|e| self.failed(e))? {
+                if key >= &place[1..] {
+                    return Ok((key == &place[1..]).then(|| value.to_vec()));
+                }
             }
+            let next = self.chunk_after(&lower)?.filter(|(next, _)| **next <= *place);
+            bytes = next.map(|(next, chunk)| {
+                lower = next.to_vec();
+                chunk
+            });
         }
         Ok(None)
     }
@@ -356,21 +372,18 @@ impl Tables {
         }
         let total: usize = entries.iter().map(|(key, value)| entry_bytes(key, value)).sum();
         let pieces = if total <= MAX_CHUNK_BYTES { 1 } else { total.div_ceil(TARGET_CHUNK_BYTES) };
-        let mut first = None;
-        for piece in split(entries, total.div_ceil(pieces)) {
+        let pieces: Vec<_> = split(entries, total.div_ceil(pieces)).collect();
+        // The last one first: readers find every entry at all times, in the chunk that shrinks until that is written.
+        for (index, piece) in pieces.iter().enumerate().rev() {
             let mut builder = ChunkBuilder::new();
             piece.iter().for_each(|(key, value)| builder.push(key, value));
-            match first {
-                None => first = Some(builder.finish()),
-                Some(_) => {
-                    let mut lower = vec![old.lower[0]];
-                    lower.extend_from_slice(piece[0].0);
-                    self.replace_chunk(&lower, None, Some(builder.finish()))?;
-                }
-            }
+            let (lower, bytes) = match index {
+                0 => (old.lower.clone(), old.bytes.as_deref()),
+                _ => ([&old.lower[..1], piece[0].0].concat(), None),
+            };
+            self.replace_chunk(&lower, bytes, Some(builder.finish()))?;
         }
-        // Readers find every entry at all times, because the chunk that shrinks is written last.
-        self.replace_chunk(&old.lower, old.bytes.as_deref(), first)
+        Ok(())
     }
 
     /// Puts or removes a chunk, and keeps the digest.
@@ -581,4 +594,66 @@ fn is_full(error: &io::Error) -> bool {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("sled panicked").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_split_took_out_of_a_chunk_is_found_in_those_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let tables = Tables::create(&dir.path().join("tables"), 1 << 20, 1).unwrap();
+        let mut set = ChangeSet::new();
+        let key = |index: usize| format!("zone-{index:04}").into_bytes();
+        (0..200).for_each(|index| set.put(Table::Zones, key(index), vec![index as u8; 100]));
+        tables.apply(&[set], 1).unwrap();
+        // As a reader has it that found neither the new chunks nor the old one before it was split.
+        let stale = || tables.chunk_at(&place(Table::Zones, &key(0))).unwrap();
+        assert!(tables.chunk_after(&stale().lower).unwrap().is_some(), "there are several chunks");
+        for index in 0..200 {
+            let found = tables.value_at(stale(), &place(Table::Zones, &key(index))).unwrap();
+            assert_eq!(found, Some(vec![index as u8; 100]), "{index}");
+        }
+        for absent in [&b"a"[..], b"zone-0000x", b"zone-0150x", b"zz"] {
+            assert_eq!(tables.value_at(stale(), &place(Table::Zones, absent)).unwrap(), None);
+            assert_eq!(tables.get(Table::Records, absent).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn an_entry_is_found_at_all_times_while_its_chunk_is_split_into_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let tables = Tables::create(&dir.path().join("tables"), 1 << 20, 1).unwrap();
+        let kept = |round: u64| format!("{round:04}-z").into_bytes();
+        let newest = AtomicU64::new(0);
+        let rounds = 30;
+        let write = |round: u64, set: ChangeSet, revision: u64| {
+            tables.apply(&[set], revision).unwrap();
+            newest.store(round, Ordering::Release);
+        };
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                loop {
+                    let round = newest.load(Ordering::Acquire);
+                    let found = tables.get(Table::Zones, &kept(round)).unwrap();
+                    assert!(round == 0 || found.is_some(), "round {round}");
+                    if round == rounds {
+                        return;
+                    }
+                }
+            });
+            for round in 1..=rounds {
+                let mut set = ChangeSet::new();
+                set.put(Table::Zones, kept(round), vec![1; 100]);
+                write(round, set, 2 * round - 1);
+                let mut set = ChangeSet::new();
+                for index in 0..200 {
+                    set.put(Table::Zones, format!("{round:04}-{index:03}").into_bytes(), vec![2; 100]);
+                }
+                write(round, set, 2 * round);
+            }
+            reader.join().unwrap();
+        });
+    }
 }
