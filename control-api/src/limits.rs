@@ -52,6 +52,9 @@ pub const BODY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
 pub const CONCURRENT_REQUESTS: usize = 512;
 /// Zone files received or imported at once: each may hold a few hundred MiB.
 pub const CONCURRENT_IMPORTS: usize = 2;
+/// The same for files of at most [`SMALL_BODY_BYTES`], which hold a few MiB at most. More gain nothing: by then
+/// a write to disk is shared by so many that it hardly counts. Others wait.
+pub const CONCURRENT_SMALL_IMPORTS: usize = 64;
 /// Import jobs kept for reading; the oldest finished one goes first.
 pub const IMPORT_JOBS_KEPT: usize = 256;
 /// Records listed in the result of an import; past it the reply shows the zone with its first records.

@@ -95,7 +95,8 @@ impl FromRef<ApiState> for Service {
 /// The whole API as one service: hand it to [`http::serve`](crate::http::serve()).
 pub fn router(service: Service, geo: GeoHandle, options: ApiOptions) -> Router {
     let limits = options.limits.clone();
-    let (options, imports, exports) = (Arc::new(options), Arc::default(), Arc::default());
+    let (options, exports) = (Arc::new(options), Arc::default());
+    let imports = Arc::new(import::Imports::new(&service));
     let (examinations, populations) = (Arc::new(Semaphore::new(EXAMINATIONS)), Arc::default());
     let request_metrics = Arc::<RequestMetrics>::default();
     let state = ApiState {

@@ -7,7 +7,6 @@ use zones::Name;
 use super::transaction::Transaction;
 use super::{Service, codec};
 use crate::error::ApiError;
-use crate::limits::IMPORT_JOBS_KEPT;
 
 /// An import in the background.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,23 +45,30 @@ impl Service {
         let (jobs, zone) = (self.documents::<JobDoc>(Table::Jobs, b"")?, zone.to_string());
         Ok(jobs.into_iter().filter(|job| job.zone == zone).max_by_key(|job| job.sent_s))
     }
+
+    /// The ids of all jobs, the oldest first.
+    pub(crate) fn job_ids(&self) -> Result<Vec<String>, ApiError> {
+        let mut jobs = self.documents::<JobDoc>(Table::Jobs, b"")?;
+        jobs.sort_by_key(|job| job.sent_s);
+        Ok(jobs.into_iter().map(|job| job.id).collect())
+    }
 }
 
 impl Transaction<'_> {
-    /// Notes how a job stands. Beyond [`IMPORT_JOBS_KEPT`] the oldest ones are forgotten.
-    pub(crate) fn put_job(&mut self, job: &JobDoc) -> Result<(), ApiError> {
+    /// Notes that a job is under way, and forgets others, given by their ids.
+    pub(crate) fn start_job(&mut self, job: &JobDoc, forgotten: &[String]) -> Result<(), ApiError> {
+        for id in forgotten {
+            self.layer.delete(Table::Jobs, codec::job_key(id));
+        }
+        self.put(Table::Jobs, codec::job_key(&job.id), job)
+    }
+
+    /// Notes how a job has ended, if it was not forgotten meanwhile.
+    pub(crate) fn end_job(&mut self, job: &JobDoc) -> Result<(), ApiError> {
         let key = codec::job_key(&job.id);
-        let mut others: Vec<(u64, Vec<u8>)> = Vec::new();
-        for (other, value) in self.scan(Table::Jobs, b"")? {
-            if other != key {
-                others.push((codec::decode::<JobDoc>(&value)?.sent_s, other));
-            }
+        match self.around.view.get(&self.layer, Table::Jobs, &key)? {
+            Some(_) => self.put(Table::Jobs, key, job),
+            None => Ok(()),
         }
-        others.sort();
-        let surplus = (others.len() + 1).saturating_sub(IMPORT_JOBS_KEPT);
-        for (_, oldest) in others.into_iter().take(surplus) {
-            self.layer.delete(Table::Jobs, oldest);
-        }
-        self.put(Table::Jobs, key, job)
     }
 }

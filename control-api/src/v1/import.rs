@@ -3,6 +3,9 @@
 //! The file is received, parsed and compiled without the committer, which then takes the finished zone as one
 //! change set: all of it or nothing. A waiting client gets the zone; a client that asked for a job gets the
 //! job, and reads the outcome from it.
+//!
+//! A large file is worked on apart from the threads that serve requests, as one of two. A [small](Size) one is done
+//! where it arrives, and beside many others, so that they share the writes to disk.
 
 mod build;
 mod jobs;
@@ -10,7 +13,7 @@ mod jobs;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -28,20 +31,78 @@ use crate::error::ApiError;
 use crate::http::body::{announced_length, discard, too_large};
 use crate::http::{self, Params};
 use crate::limits::{
-    CONCURRENT_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS, IMPORT_WARNINGS,
+    CONCURRENT_IMPORTS, CONCURRENT_SMALL_IMPORTS, IMPORT_BODY_TIMEOUT, IMPORT_RECORDS, IMPORT_REPLY_RECORDS,
+    IMPORT_WARNINGS, SMALL_BODY_BYTES,
 };
 use crate::router::ApiState;
-use crate::service::{Actor, JobOutcome, Service, Transaction};
+use crate::service::{Actor, Committed, JobOutcome, Service, Transaction};
 
 /// What imports share: their jobs, and how many may run.
 pub(crate) struct Imports {
     jobs: ImportJobs,
-    running: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    small: Arc<Semaphore>,
 }
 
-impl Default for Imports {
-    fn default() -> Self {
-        Self { jobs: ImportJobs::default(), running: Arc::new(Semaphore::new(CONCURRENT_IMPORTS)) }
+impl Imports {
+    /// None are running; jobs of earlier runs are known from the tables.
+    pub(crate) fn new(service: &Service) -> Self {
+        let earlier = service.job_ids().unwrap_or_else(|error| {
+            tracing::error!(error = error.detail, "the import jobs of earlier runs cannot be read");
+            Vec::new()
+        });
+        Self {
+            jobs: ImportJobs::after(earlier),
+            large: Arc::new(Semaphore::new(CONCURRENT_IMPORTS)),
+            small: Arc::new(Semaphore::new(CONCURRENT_SMALL_IMPORTS)),
+        }
+    }
+
+    /// A place for an import. For a small one it is waited for: it comes free in a moment.
+    async fn place(&self, size: Size) -> Result<OwnedSemaphorePermit, ApiError> {
+        match size {
+            Size::Small => Arc::clone(&self.small).acquire_owned().await.map_err(ApiError::internal),
+            Size::Large => Arc::clone(&self.large).try_acquire_owned().map_err(|_| {
+                ApiError::too_many_requests(format!(
+                    "{CONCURRENT_IMPORTS} zone files are being imported already; try again later"
+                ))
+            }),
+        }
+    }
+}
+
+/// How much work a zone file may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// Some milliseconds at most: the file is no longer than [`SMALL_BODY_BYTES`], and every record stands in it.
+    Small,
+    /// Anything else.
+    Large,
+}
+
+impl Size {
+    /// The size of an upload, from what its head says.
+    fn announced(headers: &HeaderMap) -> Self {
+        let is_small = announced_length(headers).is_some_and(|length| length <= SMALL_BODY_BYTES);
+        if is_small { Self::Small } else { Self::Large }
+    }
+
+    /// The size of a file that was announced so: `$GENERATE` makes many records of one line.
+    fn of(self, file: &[u8]) -> Self {
+        const GENERATE: &[u8] = b"$GENERATE";
+        let is_generate = |window: &[u8]| window.eq_ignore_ascii_case(GENERATE);
+        if self == Self::Small && file.windows(GENERATE.len()).any(is_generate) { Self::Large } else { self }
+    }
+
+    /// Does work on a file of this size where it holds up no other request.
+    async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self {
+            Self::Small => work(),
+            Self::Large => tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?,
+        }
     }
 }
 
@@ -64,7 +125,8 @@ pub async fn start(
     params: Params,
     request: Request,
 ) -> Result<Response<Body>, ApiError> {
-    let Admitted { zone, in_background, settings, permit } = match admit(&state, &zone, &params) {
+    let size = Size::announced(request.headers());
+    let Admitted { zone, in_background, settings, place } = match admit(&state, &zone, &params, size).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             discard(request.into_body()).await;
@@ -75,19 +137,28 @@ pub async fn start(
     let file = tokio::time::timeout(IMPORT_BODY_TIMEOUT, received)
         .await
         .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the zone file did not arrive in time"))??;
-    let import = Import { service: state.service, actor, zone, settings, file, _permit: permit };
+    let (announced, size) = (size, size.of(&file));
+    let place = if size == announced { place } else { state.imports.place(size).await? };
+    let import = Import { service: state.service, actor, zone, settings, size, file, _place: place };
     if !in_background {
-        let Imported { reply, revision, .. } = import.run(None).await?;
+        let (service, zone) = (import.service.clone(), import.zone.clone());
+        let Committed { value: Imported { warnings, .. }, revision } = import.run(None).await?;
+        let reply = size.run(move || reply(&service, &zone, warnings)).await?;
         return Ok(with_revision(http::json(&reply), revision));
     }
-    let job = state.imports.jobs.start(&import.zone.to_string(), unix_time_s());
-    let shown = job.to_json();
-    note(&import.service, &job, None).await?;
+    let (job, forgotten) = state.imports.jobs.start(&import.zone.to_string(), unix_time_s());
+    let shown = job.to_json(&import.service);
+    let document = job.document(None);
+    let begin = move |transaction: &mut Transaction<'_>| transaction.start_job(&document, &forgotten);
+    if let Err(error) = import.service.commit(&Actor::system(), begin).await {
+        job.finish(failed(&error));
+        return Err(error);
+    }
     tokio::spawn(async move {
         let service = import.service.clone();
         match import.run(Some(&job)).await {
-            Ok(Imported { reply, records, .. }) => {
-                job.finish(&created(records), StatusCode::OK.as_u16(), Value::Object(reply));
+            Ok(Committed { value: Imported { records, warnings }, .. }) => {
+                job.finish(succeeded(records, warnings));
             }
             Err(error) => fail(&service, &job, &error).await,
         }
@@ -100,47 +171,40 @@ struct Admitted {
     zone: Name,
     in_background: bool,
     settings: Map<String, Value>,
-    permit: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 /// Refuses what can be refused without the file.
-fn admit(state: &ApiState, zone: &str, params: &Params) -> Result<Admitted, ApiError> {
+async fn admit(state: &ApiState, zone: &str, params: &Params, size: Size) -> Result<Admitted, ApiError> {
     let zone = new_name("zone", zone)?;
     let in_background = params.flag("async")?.unwrap_or(false);
     let settings = settings_of(params, &zone)?;
     if state.service.zone(&zone)?.is_some() {
         return Err(ApiError::bad_request("zone already exists"));
     }
-    let permit = Arc::clone(&state.imports.running).try_acquire_owned().map_err(|_| {
-        ApiError::too_many_requests(format!(
-            "{CONCURRENT_IMPORTS} zone files are being imported already; try again later"
-        ))
-    })?;
-    Ok(Admitted { zone, in_background, settings, permit })
+    let place = state.imports.place(size).await?;
+    Ok(Admitted { zone, in_background, settings, place })
 }
 
-/// Stores how a job stands.
-async fn note(service: &Service, job: &ImportJob, outcome: Option<JobOutcome>) -> Result<(), ApiError> {
-    let document = job.document(outcome);
-    service.commit(&Actor::system(), move |transaction| transaction.put_job(&document)).await.map(drop)
+/// How a job ends that has made its zone.
+fn succeeded(records: usize, warnings: Vec<String>) -> JobOutcome {
+    let status = format!("Created zone and {records} records");
+    JobOutcome { status, code: StatusCode::OK.as_u16(), message: None, warnings }
+}
+
+/// How a job ends that has not.
+fn failed(error: &ApiError) -> JobOutcome {
+    let (status, code) = ("Failed".to_owned(), error.status.as_u16());
+    JobOutcome { status, code, message: Some(error.message.clone()), warnings: Vec::new() }
 }
 
 async fn fail(service: &Service, job: &ImportJob, error: &ApiError) {
-    let (status, code) = ("Failed", error.status.as_u16());
-    let outcome = JobOutcome {
-        status: status.to_owned(),
-        code,
-        message: Some(error.message.clone()),
-        warnings: Vec::new(),
-    };
-    if let Err(error) = note(service, job, Some(outcome)).await {
+    let document = job.document(Some(failed(error)));
+    let end = move |transaction: &mut Transaction<'_>| transaction.end_job(&document);
+    if let Err(error) = service.commit(&Actor::system(), end).await {
         tracing::warn!(error = error.message, "the end of an import could not be stored");
     }
-    job.finish(status, code, json!({ "message": error.message }));
-}
-
-fn created(records: usize) -> String {
-    format!("Created zone and {records} records")
+    job.finish(failed(error));
 }
 
 /// `GET /v1/import/zonefile/:jobid`; the name of the zone stands for its last job.
@@ -153,15 +217,18 @@ pub async fn status(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Response<Body>, ApiError> {
-    let job = match state.imports.jobs.find(&id) {
-        Some(job) => Some(job),
-        None => state.service.read(move |service| jobs::left_behind(service, &id)).await?.map(Arc::new),
-    };
-    // A job shows all records.
-    let may_view = |zone: &str| actor.access.reach(Right::ViewZones, zone) == Reach::Everything;
-    let job = job.filter(|job| may_view(job.zone()));
-    let job = job.ok_or_else(|| ApiError::not_found("import job not found"))?;
-    Ok(http::json(&job.to_json()))
+    let job = state.imports.jobs.find(&id);
+    let shown = state.service.read(move |service| {
+        let job = match job {
+            Some(job) => Some(job),
+            None => jobs::left_behind(service, &id)?.map(Arc::new),
+        };
+        // A job shows all records.
+        let may_view = |zone: &str| actor.access.reach(Right::ViewZones, zone) == Reach::Everything;
+        let job = job.filter(|job| may_view(job.zone()));
+        Ok(job.ok_or_else(|| ApiError::not_found("import job not found"))?.to_json(service))
+    });
+    Ok(http::json(&shown.await?))
 }
 
 /// `GET /v1/import/zonefile/:zone/status`, as of an export.
@@ -183,26 +250,25 @@ struct Import {
     actor: Actor,
     zone: Name,
     settings: Map<String, Value>,
+    size: Size,
     file: Vec<u8>,
     /// Held until the end, so that only so many imports hold memory.
-    _permit: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
-/// A finished import.
+/// What an import has made.
 struct Imported {
-    reply: Map<String, Value>,
     records: usize,
-    revision: u64,
+    warnings: Vec<String>,
 }
 
 impl Import {
-    async fn run(self, job: Option<&ImportJob>) -> Result<Imported, ApiError> {
+    async fn run(self, job: Option<&ImportJob>) -> Result<Committed<Imported>, ApiError> {
         let progress = |percent, status: &str| job.into_iter().for_each(|job| job.advance(percent, status));
-        let Self { service, actor, zone, mut settings, file, _permit } = self;
+        let Self { service, actor, zone, mut settings, size, file, _place } = self;
         progress(5, "Reading the zone file");
         let apex = zone.clone();
-        let work = tokio::task::spawn_blocking(move || read_file(file, &apex));
-        let (soa, prepared) = work.await.map_err(ApiError::internal)??;
+        let (soa, prepared) = size.run(move || read_file(file, &apex)).await?;
         let served_serial = soa.as_ref().map(|soa| soa.serial);
         if let Some(soa) = soa {
             settings.extend(settings_of_soa(&soa));
@@ -212,20 +278,15 @@ impl Import {
         let Prepared { records: prepared, warnings } = prepared;
         // The name server record of the apex is ours and counts as well.
         let records = prepared.len() + 1;
-        let document = job.map(|job| {
-            let (status, code) = (created(records), StatusCode::OK.as_u16());
-            job.document(Some(JobOutcome { status, code, message: None, warnings: warnings.clone() }))
-        });
+        let document = job.map(|job| job.document(Some(succeeded(records, warnings.clone()))));
         let change = move |transaction: &mut Transaction<'_>| {
             if let Some(document) = &document {
-                transaction.put_job(document)?;
+                transaction.end_job(document)?;
             }
-            transaction.import_zone(fields, served_serial, prepared)
+            transaction.import_zone(fields, served_serial, prepared)?;
+            Ok(Imported { records, warnings })
         };
-        let revision = service.commit(&actor, change).await?.revision;
-        progress(95, "Reading the zone back");
-        let reply = service.read(move |service| reply(service, &zone, warnings)).await?;
-        Ok(Imported { reply, records, revision })
+        service.commit(&actor, change).await
     }
 }
 

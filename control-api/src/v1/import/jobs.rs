@@ -1,7 +1,8 @@
 //! Imports that run in the background, and what clients may read about them.
 //!
-//! What is read often is kept in memory. What became of a job is stored as well, in one change with the zone that it
-//! made, so that a restart does not forget it; one that was cut short by a restart has failed.
+//! How far a job is, is kept in memory. What became of it is stored as well, in one change with the zone that it
+//! made, so that a restart does not forget it; one that was cut short by a restart has failed. The zone itself is
+//! read when somebody asks.
 
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -17,37 +18,63 @@ use crate::service::{JobDoc, JobOutcome, Service};
 const ID_LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const ID_LENGTH: usize = 20;
 
-/// The jobs of this process, oldest first.
+/// The last [`IMPORT_JOBS_KEPT`] jobs.
 #[derive(Default)]
-pub(crate) struct ImportJobs(Mutex<VecDeque<Arc<ImportJob>>>);
+pub(crate) struct ImportJobs(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// The ids of jobs that are only stored, from runs of the server before this one; oldest first.
+    earlier: VecDeque<String>,
+    /// The jobs of this process, oldest first.
+    jobs: VecDeque<Arc<ImportJob>>,
+}
+
+impl Known {
+    /// Forgets the oldest job, of those of this process one that has ended if there is any. Gives its id.
+    fn forget_one(&mut self) -> Option<String> {
+        self.earlier.pop_front().or_else(|| {
+            let finished = self.jobs.iter().position(|job| job.progress().outcome.is_some());
+            self.jobs.remove(finished.unwrap_or(0)).map(|job| job.id.clone())
+        })
+    }
+}
 
 impl ImportJobs {
-    /// Adds a job. Beyond [`IMPORT_JOBS_KEPT`] the oldest finished one is forgotten.
-    pub(crate) fn start(&self, zone: &str, sent_s: u64) -> Arc<ImportJob> {
+    /// No jobs but those that are stored, given by their ids, the oldest first.
+    pub(crate) fn after(earlier: Vec<String>) -> Self {
+        Self(Mutex::new(Known { earlier: earlier.into(), jobs: VecDeque::new() }))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a job. Gives it with the ids of those that are forgotten for it.
+    pub(crate) fn start(&self, zone: &str, sent_s: u64) -> (Arc<ImportJob>, Vec<String>) {
         let mut random = rand::rng();
         let id = (0..ID_LENGTH).map(|_| char::from(ID_LETTERS[random.random_range(0..ID_LETTERS.len())]));
-        let progress = Progress { percent: 0, status: "Waiting".to_owned(), outcome: None };
         let job = Arc::new(ImportJob {
             id: id.collect(),
             zone: zone.to_owned(),
             sent_s,
-            progress: Mutex::new(progress),
+            progress: Mutex::new(Progress { percent: 0, status: "Waiting".to_owned(), outcome: None }),
         });
-        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if jobs.len() >= IMPORT_JOBS_KEPT {
-            let finished = jobs.iter().position(|job| job.progress().outcome.is_some());
-            jobs.remove(finished.unwrap_or(0));
+        let mut known = self.known();
+        let mut forgotten = Vec::new();
+        while known.earlier.len() + known.jobs.len() >= IMPORT_JOBS_KEPT {
+            forgotten.extend(known.forget_one());
         }
-        jobs.push_back(Arc::clone(&job));
-        job
+        known.jobs.push_back(Arc::clone(&job));
+        (job, forgotten)
     }
 
     /// The job of an id, or else the last one of the zone of that name.
     pub(crate) fn find(&self, id_or_zone: &str) -> Option<Arc<ImportJob>> {
         let zone = Name::parse(id_or_zone).ok().map(|zone| zone.to_string());
-        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let by_id = jobs.iter().find(|job| job.id == id_or_zone);
-        by_id.or_else(|| jobs.iter().rfind(|job| Some(&job.zone) == zone.as_ref())).cloned()
+        let known = self.known();
+        let by_id = known.jobs.iter().find(|job| job.id == id_or_zone);
+        by_id.or_else(|| known.jobs.iter().rfind(|job| Some(&job.zone) == zone.as_ref())).cloned()
     }
 }
 
@@ -62,7 +89,7 @@ pub(crate) struct ImportJob {
 struct Progress {
     percent: u8,
     status: String,
-    outcome: Option<(u16, Arc<Value>)>,
+    outcome: Option<JobOutcome>,
 }
 
 impl ImportJob {
@@ -87,14 +114,15 @@ impl ImportJob {
         progress.status = status.to_owned();
     }
 
-    /// Ends the job with the status and body that a waiting client would have got.
-    pub(crate) fn finish(&self, status: &str, code: u16, response: Value) {
-        let outcome = Some((code, Arc::new(response)));
-        *self.progress() = Progress { percent: 100, status: status.to_owned(), outcome };
+    /// Ends the job.
+    pub(crate) fn finish(&self, outcome: JobOutcome) {
+        let status = outcome.status.clone();
+        *self.progress() = Progress { percent: 100, status, outcome: Some(outcome) };
     }
 
-    /// What a client reads. The response goes by both names in use.
-    pub(crate) fn to_json(&self) -> Value {
+    /// What a client reads: of a job that has ended with the body that a waiting client would have got, by both names
+    /// in use. The zone is shown as it is now.
+    pub(crate) fn to_json(&self, service: &Service) -> Value {
         let progress = self.progress();
         let mut body = json!({
             "sent": self.sent_s,
@@ -105,12 +133,26 @@ impl ImportJob {
         });
         let outcome = progress.outcome.clone();
         drop(progress);
-        if let Some((code, response)) = outcome {
-            body["response"] = Value::clone(&response);
-            body["result"] = Value::clone(&response);
+        if let Some(outcome) = outcome {
+            let code = outcome.code;
+            let response = self.response(service, outcome);
+            body["response"] = response.clone();
+            body["result"] = response;
             body["response_code"] = code.into();
         }
         body
+    }
+
+    fn response(&self, service: &Service, outcome: JobOutcome) -> Value {
+        let JobOutcome { message, warnings, .. } = outcome;
+        if let Some(message) = message {
+            return json!({ "message": message });
+        }
+        match Name::parse(&self.zone).map(|name| super::reply(service, &name, warnings.clone())) {
+            Ok(Ok(reply)) => Value::Object(reply),
+            // The zone is gone again.
+            _ => json!({ "zone": self.zone, "warnings": warnings }),
+        }
     }
 }
 
@@ -129,31 +171,30 @@ pub(crate) fn left_behind(service: &Service, id_or_zone: &str) -> Result<Option<
         message: Some("the server was stopped before the import was finished".to_owned()),
         warnings: Vec::new(),
     };
-    let JobOutcome { status, code, message, warnings } = outcome.unwrap_or_else(cut_short);
-    let response = match message {
-        Some(message) => json!({ "message": message }),
-        None => match Name::parse(&zone).ok().map(|name| super::reply(service, &name, warnings.clone())) {
-            Some(Ok(reply)) => Value::Object(reply),
-            // The zone is gone again.
-            _ => json!({ "zone": zone, "warnings": warnings }),
-        },
-    };
-    let progress = Progress { percent: 100, status, outcome: Some((code, Arc::new(response))) };
+    let outcome = outcome.unwrap_or_else(cut_short);
+    let progress = Progress { percent: 100, status: outcome.status.clone(), outcome: Some(outcome) };
     Ok(Some(ImportJob { id, zone, sent_s, progress: Mutex::new(progress) }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TestApi;
 
-    #[test]
-    fn a_job_tells_its_progress_and_then_its_outcome() {
+    fn outcome(code: u16, message: Option<&str>) -> JobOutcome {
+        let message = message.map(str::to_owned);
+        JobOutcome { status: "Ended".to_owned(), code, message, warnings: vec!["a TTL".to_owned()] }
+    }
+
+    #[tokio::test]
+    async fn a_job_tells_its_progress_and_then_its_outcome() {
+        let api = TestApi::new().await;
         let jobs = ImportJobs::default();
-        let job = jobs.start("a.test", 1_376_070_394);
+        let (job, _) = jobs.start("a.test", 1_376_070_394);
         job.advance(20, "Creating zone");
-        let id = job.to_json()["id"].as_str().unwrap().to_owned();
+        let id = job.id.clone();
         assert_eq!(id.len(), 20);
-        let text = jobs.find(&id).unwrap().to_json().to_string();
+        let text = jobs.find(&id).unwrap().to_json(&api.service).to_string();
         assert_eq!(
             text,
             format!(
@@ -161,27 +202,36 @@ mod tests {
                  \"status\":\"Creating zone\"}}"
             )
         );
-        job.finish("Failed", 400, json!({"message": "line 3: no"}));
-        let body = job.to_json();
+        job.finish(outcome(400, Some("line 3: no")));
+        let body = job.to_json(&api.service);
         assert_eq!((body["percent"].as_u64(), body["response_code"].as_u64()), (Some(100), Some(400)));
-        assert_eq!(body["response"], json!({"message": "line 3: no"}));
+        assert_eq!(
+            (&body["status"], &body["response"]),
+            (&json!("Ended"), &json!({"message": "line 3: no"}))
+        );
         assert_eq!(body["result"], body["response"]);
         assert!(jobs.find("unknown").is_none());
-        let later = jobs.start("a.test", 1_376_070_395);
+        let (later, _) = jobs.start("a.test", 1_376_070_395);
         assert_eq!(jobs.find("A.test").unwrap().id, later.id, "the last one of its zone");
+        later.finish(outcome(200, None));
+        let body = later.to_json(&api.service);
+        assert_eq!(body["result"], json!({"zone": "a.test", "warnings": ["a TTL"]}), "there is no such zone");
     }
 
     #[test]
-    fn finished_jobs_are_forgotten_before_running_ones() {
-        let jobs = ImportJobs::default();
-        let first = jobs.start("a.test", 0);
-        let second = jobs.start("a.test", 1);
-        second.finish("done", 200, Value::Null);
-        for _ in 0..IMPORT_JOBS_KEPT - 1 {
-            jobs.start("a.test", 2);
-        }
-        assert!(jobs.find(&first.id).is_some());
-        assert!(jobs.find(&second.id).is_none());
-        assert_eq!(jobs.0.lock().unwrap().len(), IMPORT_JOBS_KEPT);
+    fn those_of_earlier_runs_are_forgotten_first_and_running_ones_last() {
+        let jobs = ImportJobs::after((0..IMPORT_JOBS_KEPT + 1).map(|number| number.to_string()).collect());
+        let (first, forgotten) = jobs.start("a.test", 0);
+        assert_eq!(forgotten, ["0", "1"]);
+        let (second, forgotten) = jobs.start("a.test", 1);
+        assert_eq!(forgotten, ["2"]);
+        second.finish(outcome(200, None));
+        let forgotten: Vec<String> =
+            (0..IMPORT_JOBS_KEPT - 1).flat_map(|_| jobs.start("a.test", 2).1).collect();
+        assert_eq!(forgotten.len(), IMPORT_JOBS_KEPT - 1);
+        assert_eq!(forgotten.last(), Some(&second.id));
+        assert!(jobs.find(&first.id).is_some() && jobs.find(&second.id).is_none());
+        let known = jobs.known();
+        assert_eq!((known.earlier.len(), known.jobs.len()), (0, IMPORT_JOBS_KEPT));
     }
 }

@@ -3,7 +3,9 @@ use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use zones::RecordType;
 
-use crate::limits::Limits;
+use super::Size;
+use crate::limits::{CONCURRENT_SMALL_IMPORTS, IMPORT_JOBS_KEPT, Limits, SMALL_BODY_BYTES};
+use crate::service::ServiceOptions;
 use crate::testing::{KEY, Reply, TestApi};
 
 const FILE: &str = "$TTL 300
@@ -23,6 +25,7 @@ async fn upload(api: &TestApi, target: &str, file: &str) -> Reply {
     );
     let request = Request::put(format!("/v1/import/zonefile/{target}"))
         .header("x-nsone-key", KEY)
+        .header("content-length", form.len())
         .header("content-type", "multipart/form-data; boundary=edge");
     api.send(request.body(Body::from(form)).unwrap()).await
 }
@@ -143,4 +146,50 @@ async fn an_import_in_the_background_reports_through_its_job() {
     assert_eq!((&ended["status"], &ended["response_code"]), (&json!("Failed"), &json!(400)));
     assert!(ended["response"]["message"].as_str().unwrap().contains("zonefile"));
     assert_eq!(api.get("/v1/import/zonefile/unknown").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn many_small_files_are_imported_at_once() {
+    let api = TestApi::new().await;
+    let names: Vec<String> = (0..CONCURRENT_SMALL_IMPORTS + 8).map(|n| format!("z{n}.example")).collect();
+    let uploads = names.iter().map(|name| upload(&api, name, FILE));
+    for (name, reply) in names.iter().zip(futures_util::future::join_all(uploads).await) {
+        assert_eq!(reply.status, StatusCode::OK, "{name}: {}", reply.text());
+        assert_eq!(api.resolve(&format!("www.{name}"), RecordType::A), ["c0000201", "c0000202"]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_makes_many_records_of_few_lines_is_not_small() {
+    let api = TestApi::new().await;
+    let file = "$TTL 300\n$generate 1-300 h$ A 192.0.2.1\n";
+    let zone = upload(&api, "a.example", file).await.json();
+    assert_eq!(zone["records"].as_array().unwrap().len(), 301);
+    let mut headers = axum::http::HeaderMap::new();
+    assert_eq!(Size::announced(&headers), Size::Large, "nobody knows");
+    headers.insert("content-length", SMALL_BODY_BYTES.into());
+    assert_eq!(Size::announced(&headers), Size::Small);
+    assert_eq!(Size::Small.of(FILE.as_bytes()), Size::Small);
+    assert_eq!(Size::Small.of(file.as_bytes()), Size::Large);
+    headers.insert("content-length", (SMALL_BODY_BYTES + 1).into());
+    assert_eq!(Size::announced(&headers).of(b""), Size::Large);
+}
+
+#[tokio::test]
+async fn as_many_jobs_are_stored_as_are_remembered() {
+    let store = std::sync::Arc::new(store::MemoryStore::new());
+    let api = TestApi::over(store.clone(), ServiceOptions::default()).await;
+    for number in 0..IMPORT_JOBS_KEPT {
+        let job = upload(&api, &format!("z{number}.example?async=true"), "broken").await.json();
+        outcome(&api, &job).await;
+    }
+    assert_eq!(api.service.job_ids().unwrap().len(), IMPORT_JOBS_KEPT);
+    drop(api);
+    let api = TestApi::over(store, ServiceOptions::default()).await;
+    let before = api.service.job_ids().unwrap();
+    let job = upload(&api, "one.more.example?async=true", FILE).await.json();
+    outcome(&api, &job).await;
+    let after = api.service.job_ids().unwrap();
+    assert_eq!(after.len(), IMPORT_JOBS_KEPT);
+    assert_eq!(before.iter().filter(|id| !after.contains(id)).count(), 1);
 }
