@@ -201,8 +201,8 @@ fn member(group: &str, members: &Map<String, Value>, name: &str) -> Result<Optio
         let entry = |(index, entry): (usize, &Value)| {
             let place = format!("{name}[{index}]");
             match name {
-                "zones_allow" | "zones_deny" => match entry.as_str().filter(|zone| !zone.is_empty()) {
-                    Some(zone) => Ok(plain_name(zone).into()),
+                "zones_allow" | "zones_deny" => match entry.as_str() {
+                    Some(zone) => rule_name(&place, zone).map(Value::from),
                     None => Err(ApiError::invalid_field(&place, entry, "the name of a zone")),
                 },
                 _ if is_tags => tag(entry, &place),
@@ -219,16 +219,24 @@ fn member(group: &str, members: &Map<String, Value>, name: &str) -> Result<Optio
     Ok(fields::boolean_or_null(members, name)?.map(Value::Bool))
 }
 
+/// A name in a rule. One that is none would be a rule about nothing, and what it was to deny would be open.
+fn rule_name(place: &str, text: &str) -> Result<String, ApiError> {
+    match Name::parse(text) {
+        Ok(name) if !name.is_root() => Ok(name.to_string()),
+        _ => Err(ApiError::invalid_field(place, &text.into(), "a domain name")),
+    }
+}
+
 /// An entry of `records_allow` or `records_deny` with all four members.
 fn record_rule(entry: &Value, place: &str) -> Result<Value, ApiError> {
     let Value::Object(members) = entry else {
         return Err(ApiError::invalid_field(place, entry, "of type object"));
     };
     let read = || -> Result<RecordRule, ApiError> {
-        let zone = plain_name(fields::required_string(members, "zone")?);
+        let zone = rule_name("zone", fields::required_string(members, "zone")?)?;
         let text =
             |field| fields::string_or_null(members, field).map(|text| text.filter(|text| !text.is_empty()));
-        let domain = text("domain")?.map(plain_name);
+        let domain = text("domain")?.map(|domain| rule_name("domain", domain)).transpose()?;
         let rtype = match text("type")? {
             Some(rtype) => Some(
                 plain_type(rtype)
@@ -330,6 +338,13 @@ mod tests {
             (json!({"dns": {"view_zones": "maybe"}}), "'<obj>.permissions.dns.view_zones'"),
             (json!({"dns": {"zones_allow": "x"}}), "'<obj>.permissions.dns.zones_allow'"),
             (json!({"dns": {"zones_deny": [7]}}), "'<obj>.permissions.dns.zones_deny[0]'"),
+            (json!({"dns": {"zones_deny": ["a..b"]}}), "'<obj>.permissions.dns.zones_deny[0]'"),
+            (json!({"dns": {"zones_allow": ["a", ""]}}), "'<obj>.permissions.dns.zones_allow[1]'"),
+            (
+                json!({"dns": {"records_deny": [{"zone": "a/b..c"}]}}),
+                "'<obj>.permissions.dns.records_deny[0].zone'",
+            ),
+            (json!({"dns": {"records_deny": [{"zone": "a", "domain": ".a"}]}}), "records_deny[0].domain'"),
             (json!({"dns": {"records_deny": [{}]}}), "'<obj>.permissions.dns.records_deny[0].zone'"),
             (json!({"dns": {"records_deny": [{"zone": "a", "type": "x"}]}}), "records_deny[0].type'"),
             (json!({"unknown": {"flag": []}}), "'<obj>.permissions.unknown.flag'"),
