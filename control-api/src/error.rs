@@ -139,7 +139,12 @@ impl IntoResponse for ApiError {
         }
         let body = format!("{}\n", serde_json::json!({ "message": self.message }));
         let json = HeaderValue::from_static("application/json");
-        (self.status, [(header::CONTENT_TYPE, json)], body).into_response()
+        let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            // What is full comes free in a moment; who knows better says so.
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -177,6 +182,13 @@ mod tests {
     fn a_long_value_is_cut_at_a_character_boundary() {
         let error = ApiError::invalid_field("note", &json!("ü".repeat(500)), "short");
         assert!(error.message.len() < 300, "{}", error.message);
+    }
+
+    #[test]
+    fn what_is_full_says_when_to_come_again() {
+        let after = |error: ApiError| error.into_response().headers().get(header::RETRY_AFTER).cloned();
+        assert_eq!(after(ApiError::too_many_requests("full")), Some(HeaderValue::from_static("1")));
+        assert_eq!(after(ApiError::bad_request("wrong")), None);
     }
 
     #[test]

@@ -321,18 +321,16 @@ fn wrong_network(actor: &Actor) -> ApiError {
 
 fn too_many_requests(rate: RateState) -> Response<Body> {
     let message = format!("rate limit of {} requests per {} s exceeded", rate.limit, rate.period_s);
+    let mut response = ApiError::too_many_requests(message).into_response();
     // Until the bucket holds a token again.
-    retry_later(&message, rate.period_s.div_ceil(rate.limit.max(1)).max(1))
+    let after_s = rate.period_s.div_ceil(rate.limit.max(1)).max(1);
+    response.headers_mut().insert(header::RETRY_AFTER, after_s.into());
+    response
 }
 
 fn overloaded() -> Response<Body> {
-    retry_later("too many requests are being worked on; try again in a moment", 1)
-}
-
-fn retry_later(message: &str, after_s: u32) -> Response<Body> {
-    let mut response = ApiError::new(StatusCode::TOO_MANY_REQUESTS, message).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, after_s.into());
-    response
+    ApiError::too_many_requests("too many requests are being worked on; try again in a moment")
+        .into_response()
 }
 
 fn panic_reason(panic: &(dyn std::any::Any + Send)) -> &str {
