@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -94,13 +95,14 @@ impl Size {
         if self == Self::Small && file.windows(GENERATE.len()).any(is_generate) { Self::Large } else { self }
     }
 
-    /// Does work on a file of this size where it holds up no other request.
+    /// Does work on a file of this size where it holds up no other request. A panic is an error of this work only.
     async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         match self {
-            Self::Small => work(),
+            Self::Small => catch_unwind(AssertUnwindSafe(work))
+                .unwrap_or_else(|_| Err(ApiError::internal("work on a zone file panicked"))),
             Self::Large => tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?,
         }
     }

@@ -193,3 +193,11 @@ async fn as_many_jobs_are_stored_as_are_remembered() {
     assert_eq!(after.len(), IMPORT_JOBS_KEPT);
     assert_eq!(before.iter().filter(|id| !after.contains(id)).count(), 1);
 }
+
+#[tokio::test]
+async fn a_panic_over_a_file_of_any_size_is_an_error() {
+    for size in [Size::Small, Size::Large] {
+        let outcome = size.run(|| -> Result<(), _> { panic!("a bug") }).await;
+        assert_eq!(outcome.unwrap_err().status, StatusCode::INTERNAL_SERVER_ERROR, "{size:?}");
+    }
+}
