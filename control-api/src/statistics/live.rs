@@ -71,16 +71,25 @@ impl Tallies {
             tally.add(window, queries);
             return true;
         }
-        if self.0.len() >= STATISTICS_KEYS {
+        if self.is_full() {
             return false;
         }
         self.0.entry(key).or_default().add(window, queries);
         true
     }
 
-    /// Reads where the counts of these keys are, so that counting need not wait for memory once for each.
-    fn warm(&self, keys: impl Iterator<Item = u64>) {
-        black_box(keys.fold(0, |sum, key| sum ^ self.0.get(&key).map_or(0, |tally| tally.window)));
+    fn is_full(&self) -> bool {
+        self.0.len() >= STATISTICS_KEYS
+    }
+
+    /// Which of up to 64 keys are counted already, the first in the lowest bit. This reads where their counts are, so
+    /// that counting need not wait for memory once for each.
+    fn known(&self, keys: impl Iterator<Item = u64>) -> u64 {
+        keys.enumerate().fold(0, |known, (index, key)| {
+            // The window is read for what reading it does.
+            let is_known = self.0.get(&key).is_some_and(|tally| black_box(tally.window) != u32::MAX);
+            known | u64::from(is_known) << index
+        })
     }
 
     fn restore(&mut self, counts: &Counts) {
@@ -143,18 +152,28 @@ impl Live {
 
     /// Counts queries.
     pub(super) fn count(&mut self, queries: &[TallyKeys]) {
-        self.is_changed = true;
+        self.is_changed |= !queries.is_empty();
+        queries.chunks(64).for_each(|queries| self.count_some(queries));
+    }
+
+    fn count_some(&mut self, queries: &[TallyKeys]) {
         // Neighbors are often of one zone.
         let by_zone = || queries.chunk_by(|left, right| left.zone == right.zone);
-        self.zones.warm(by_zone().map(|same| same[0].zone));
-        self.records.warm(queries.iter().map(|keys| keys.record));
+        self.zones.known(by_zone().map(|same| same[0].zone));
+        let was_full = self.records.is_full();
+        let known = self.records.known(queries.iter().map(|keys| keys.record));
+        let mut index = 0;
         for same in by_zone() {
             let count = same.len() as u32;
             self.total.add(self.window, count);
             let has_zone = self.zones.add(same[0].zone, self.window, count);
             for keys in same {
-                let has_record = keys.record == 0 || self.records.add(keys.record, self.window, 1);
+                // Where there was no room for a new record before, there is none now.
+                let has_room = !was_full || known >> index & 1 == 1;
+                let has_record =
+                    keys.record == 0 || (has_room && self.records.add(keys.record, self.window, 1));
                 self.crowded_out += u64::from(!(has_zone && has_record));
+                index += 1;
             }
         }
     }
