@@ -83,8 +83,10 @@ pub const PORT_ATTEMPTS: usize = 32;
 /// Descriptors of the process beside its TCP connections.
 pub const OTHER_DESCRIPTORS: u64 = 1024;
 
-/// Queries of one connection that are announced to the engine together: as many as it looks at at a time.
-pub const STREAM_GROUP: usize = 32;
+/// Queries whose names a worker reads before it answers the first of them: a batch of datagrams, or as many of one
+/// connection. It is enough for all the reads that a processor core has under way at a time, and few enough that what is
+/// read for them stays in its nearest cache.
+pub const READ_AHEAD: usize = UDP_BATCH;
 
 /// Sockets that a TCP worker learns about with one system call.
 pub const STREAM_EVENTS: usize = 256;

@@ -7,12 +7,23 @@ use crate::message::parse::{Edns, Header, PseudoRecords, read_pseudo_records};
 use crate::message::signature::Signature;
 use crate::message::{HEADER_OCTETS, Opcode, ResponseCode, class, read_u16};
 
+/// What was read at the place where a message has the name of its question.
+#[derive(Clone, Copy)]
+pub struct QuestionName<'q> {
+    /// The name, or the root.
+    pub name: &'q QueryName,
+    /// Whether there is a name.
+    pub is_whole: bool,
+}
+
 /// A message that can be read to its end.
 pub struct Query<'q> {
     /// Its header.
     pub header: Header,
     /// Name, type and class as sent; nothing when there is no question.
     pub question: &'q [u8],
+    /// The name of the question; the root when there is none.
+    pub name: &'q QueryName,
     /// The type asked for.
     pub record_type: RecordType,
     /// The class asked for.
@@ -53,8 +64,8 @@ pub enum Verdict {
 }
 
 impl<'q> Query<'q> {
-    /// Reads a message; the name of its question goes into `name`, and what is no question into `pseudo_records`,
-    /// which must be empty.
+    /// Reads what comes before and after the name of a message's question; what is no question goes into
+    /// `pseudo_records`, which must be empty.
     ///
     /// # Errors
     /// More than one question, and all that [`read_pseudo_records`] finds wrong.
@@ -62,12 +73,12 @@ impl<'q> Query<'q> {
     pub fn read(
         packet: &'q [u8],
         header: Header,
-        name: &mut QueryName,
+        name: QuestionName<'q>,
         pseudo_records: &'q mut PseudoRecords<'q>,
     ) -> Result<Self, Unreadable<'q>> {
         let question = match header.question_count {
             0 => &[],
-            1 => read_question(packet, name).ok_or(Unreadable { question: &[] })?,
+            1 => question(packet, name).ok_or(Unreadable { question: &[] })?,
             _ => return Err(Unreadable { question: &[] }),
         };
         let end = HEADER_OCTETS + question.len();
@@ -79,6 +90,7 @@ impl<'q> Query<'q> {
         Ok(Self {
             header,
             question,
+            name: name.name,
             record_type: RecordType(word_before(4)),
             class: word_before(2),
             pseudo_records,
@@ -155,9 +167,9 @@ fn code_without_question(sender: Sender) -> ResponseCode {
     }
 }
 
-/// The octets of the question, and its name.
+/// The octets of the question.
 #[inline]
-fn read_question<'q>(packet: &'q [u8], name: &mut QueryName) -> Option<&'q [u8]> {
-    let name_end = name.read(packet, HEADER_OCTETS).ok()?;
-    packet.get(HEADER_OCTETS..name_end + 4)
+fn question<'q>(packet: &'q [u8], name: QuestionName<'_>) -> Option<&'q [u8]> {
+    let name_octets = name.is_whole.then(|| name.name.wire().len())?;
+    packet.get(HEADER_OCTETS..HEADER_OCTETS + name_octets + 4)
 }

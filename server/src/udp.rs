@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::engine::{Disposition, Peer, Responder, Transport};
+use crate::engine::{Disposition, Peer, Responder, Together, Transport};
 use crate::limits;
 use crate::sys::batch::{Batch, Datagram, ReplySource};
 use crate::telemetry::counters::Counter;
@@ -61,11 +61,8 @@ impl UdpWorker {
     }
 
     fn answer(&mut self, batch: &mut Batch) {
-        let responder = &mut self.responder;
-        if batch.received() > 1 {
-            responder.warm(batch.queries());
-        }
-        batch.answer_each(|datagram, reply| answer_datagram(responder, &datagram, reply));
+        let mut together = self.responder.read_ahead(batch.queries());
+        batch.answer_each(|datagram, reply| answer_datagram(&mut together, &datagram, reply));
         let report = batch.send(&self.socket);
         if report.failed > 0 {
             self.responder.counters().add(Counter::UdpSendErrors, report.failed as u64);
@@ -87,13 +84,13 @@ impl UdpWorker {
     }
 }
 
-fn answer_datagram(responder: &mut Responder, datagram: &Datagram<'_>, reply: &mut [u8]) -> Option<usize> {
+fn answer_datagram(together: &mut Together<'_>, datagram: &Datagram<'_>, reply: &mut [u8]) -> Option<usize> {
     if datagram.is_cut {
-        responder.counters().count(Counter::DroppedLong);
+        together.counters().count(Counter::DroppedLong);
         return None;
     }
     let peer = Peer { address: datagram.peer, transport: Transport::Udp };
-    match responder.answer(datagram.bytes, peer, reply) {
+    match together.answer(datagram.index, datagram.bytes, peer, reply) {
         Disposition::Reply(length) => Some(length),
         Disposition::Drop(_) => None,
     }

@@ -74,8 +74,7 @@ impl<'a> Resolution<'a> {
             }
             let snapshot = self.snapshot;
             let Some(found) = snapshot.find_zone(&host, RecordType::A) else { continue };
-            let (Lookup::Found(node) | Lookup::Wildcard { node, .. }) =
-                found.zone.lookup(&host, found.apex_label, RecordType::A)
+            let (Lookup::Found(node) | Lookup::Wildcard { node, .. }) = found.lookup(&host, RecordType::A)
             else {
                 continue;
             };
@@ -157,7 +156,7 @@ impl<'a> Resolution<'a> {
         let Some(found) = snapshot.find_zone(host, RecordType::A) else { return Ok(()) };
         let (node, encloser_label) = match found.zone.node_at(host, 0, found.apex_label) {
             Some(node) => (node, None),
-            None => match found.zone.lookup(host, found.apex_label, RecordType::A) {
+            None => match found.lookup(host, RecordType::A) {
                 Lookup::Wildcard { node, encloser_label } => (node, Some(encloser_label)),
                 _ => return Ok(()),
             },

@@ -130,9 +130,14 @@ impl<'a> Resolution<'a> {
         }
     }
 
-    /// Resolves `question`; `alias` is room for the names that it leads to.
-    pub fn run(&mut self, question: &QueryName, alias: &mut QueryName) -> Ending {
-        let first = self.resolve(Current { name: question, is_question: true }, None);
+    /// Resolves `question`, for which `zone` answers; `alias` is room for the names that it leads to.
+    pub fn run(
+        &mut self,
+        question: &QueryName,
+        zone: Option<ZoneMatch<'a>>,
+        alias: &mut QueryName,
+    ) -> Ending {
+        let first = self.resolve(Current { name: question, is_question: true }, zone, None);
         let texts_ttl_s = (first.is_ok() && self.authority == Authority::Ours && self.steering.keep_texts())
             .then_some(self.chosen_ttl_s);
         let is_truncated = first.and_then(|step| self.follow(step, question, alias)).is_err();
@@ -180,14 +185,20 @@ impl<'a> Resolution<'a> {
             if let Step::Substituted(substitution) = &step {
                 visited.insert_dname(substitution);
             }
-            step = self.resolve(Current { name: alias, is_question: false }, Some(&visited))?;
+            let zone = self.snapshot.find_zone(alias, self.record_type);
+            step = self.resolve(Current { name: alias, is_question: false }, zone, Some(&visited))?;
         }
     }
 
-    /// Deals with one name. `visited` is where the aliases before it were, if it is not the question.
-    fn resolve(&mut self, current: Current<'_>, visited: Option<&Visited>) -> Result<Step<'a>, Full> {
-        let snapshot = self.snapshot;
-        let Some(found) = snapshot.find_zone(current.name, self.record_type) else {
+    /// Deals with one name, for which `zone` answers. `visited` is where the aliases before it were, if it is not
+    /// the question.
+    fn resolve(
+        &mut self,
+        current: Current<'_>,
+        zone: Option<ZoneMatch<'a>>,
+        visited: Option<&Visited>,
+    ) -> Result<Step<'a>, Full> {
+        let Some(found) = zone else {
             if current.is_question {
                 (self.code, self.authority) = (ResponseCode::Refused, Authority::Elsewhere);
                 self.reply.explain(ExtendedError::NotAuthoritative);
@@ -198,7 +209,7 @@ impl<'a> Resolution<'a> {
             let apex_label = found.apex_label;
             self.answering = Some(Answering { apex_label, record_type: None, encloser_label: None });
         }
-        match found.zone.lookup(current.name, found.apex_label, self.record_type) {
+        match found.lookup(current.name, self.record_type) {
             // The zone above may have no cut where a zone of ours starts. Its word that the name does not
             // exist would be taken for all of that zone (RFC 8020).
             Lookup::NxDomain | Lookup::Wildcard { .. } if self.is_apex_from_above(current, &found) => {

@@ -30,6 +30,8 @@ struct Control([u8; CONTROL_OCTETS]);
 /// A received datagram.
 #[derive(Debug)]
 pub struct Datagram<'a> {
+    /// Its number among those received together, from 0.
+    pub index: usize,
     /// What was sent, or as much of it as fits the buffer.
     pub bytes: &'a [u8],
     /// Who sent it.
@@ -134,11 +136,6 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// The number of datagrams of this round.
-    pub fn received(&self) -> usize {
-        self.received
-    }
-
     /// The datagrams of this round, in order; those longer than the buffer are cut.
     pub fn queries(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let buffers = self.queries.chunks_exact(self.query_octets);
@@ -160,6 +157,7 @@ impl Batch {
             let query_at = index * self.query_octets;
             let query_length = (header.msg_len as usize).min(self.query_octets);
             let datagram = Datagram {
+                index,
                 bytes: &self.queries[query_at..query_at + query_length],
                 peer,
                 is_cut: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,

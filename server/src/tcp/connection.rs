@@ -265,27 +265,30 @@ struct Answered {
 /// Answers the whole messages in `messages` for as long as the largest reply fits into `output`.
 fn answer_messages(responder: &mut Responder, peer: Peer, messages: &[u8], output: &mut [u8]) -> Answered {
     let (mut taken_octets, mut reply_octets, mut answered) = (0, 0, 0);
-    let interruption = loop {
+    let interruption = 'all: loop {
         let rest = messages.get(taken_octets..).unwrap_or(&[]);
-        let Some((message, frame_octets)) = first_message(rest) else { break None };
-        if answered % limits::STREAM_GROUP == 0 && whole_messages(rest).nth(1).is_some() {
-            responder.warm(whole_messages(rest).take(limits::STREAM_GROUP));
+        let mut group = whole_messages(rest).take(limits::READ_AHEAD).enumerate().peekable();
+        if group.peek().is_none() {
+            break None;
         }
-        let Some((prefix, space)) = output
-            .get_mut(reply_octets..)
-            .filter(|space| space.len() >= LARGEST_FRAME)
-            .and_then(<[u8]>::split_first_chunk_mut::<PREFIX_OCTETS>)
-        else {
-            break Some(Outcome::Blocked);
-        };
-        let Disposition::Reply(length) = responder.answer(message, peer, space) else {
-            break Some(Outcome::Broken);
-        };
-        // A reply is no longer than a stream's largest message.
-        *prefix = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        reply_octets += PREFIX_OCTETS + length;
-        taken_octets += frame_octets;
-        answered += 1;
+        let mut together = responder.read_ahead(whole_messages(rest));
+        for (index, message) in group {
+            let Some((prefix, space)) = output
+                .get_mut(reply_octets..)
+                .filter(|space| space.len() >= LARGEST_FRAME)
+                .and_then(<[u8]>::split_first_chunk_mut::<PREFIX_OCTETS>)
+            else {
+                break 'all Some(Outcome::Blocked);
+            };
+            let Disposition::Reply(length) = together.answer(index, message, peer, space) else {
+                break 'all Some(Outcome::Broken);
+            };
+            // A reply is no longer than a stream's largest message.
+            *prefix = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+            reply_octets += PREFIX_OCTETS + length;
+            taken_octets += PREFIX_OCTETS + message.len();
+            answered += 1;
+        }
     };
     Answered { answered, taken_octets, reply_octets, interruption }
 }

@@ -34,13 +34,20 @@ fn seeds() -> Vec<Vec<u8>> {
 
 /// Sends octets over both transports, and checks what holds for all of them.
 fn send(responder: &RefCell<Responder>, packet: &[u8]) -> Result<(), TestCaseError> {
-    responder.borrow_mut().warm([packet, &[], packet].into_iter());
     for transport in [Transport::Udp, Transport::Tcp] {
-        let mut out = [0; 2048];
+        let (mut out, mut other_out) = ([0; 2048], [0; 2048]);
         let peer = Peer { address: CLIENT.parse().unwrap(), transport };
-        let Disposition::Reply(length) = responder.borrow_mut().answer(packet, peer, &mut out) else {
-            continue;
-        };
+        let alone = responder.borrow_mut().answer(packet, peer, &mut out);
+        let mut responder = responder.borrow_mut();
+        let mut together = responder.read_ahead([packet, &[], packet].into_iter());
+        for index in [0, 2, 31, usize::MAX] {
+            prop_assert_eq!(alone, together.answer(index, packet, peer, &mut other_out));
+            prop_assert!(
+                out == other_out,
+                "a query that came with others is answered as one that came alone"
+            );
+        }
+        let Disposition::Reply(length) = alone else { continue };
         prop_assert!(packet.len() >= 12 && length >= 12);
         prop_assert_eq!(&out[..2], &packet[..2], "the identifier is repeated");
         prop_assert!(out[2] & 0x80 != 0, "it is a reply");

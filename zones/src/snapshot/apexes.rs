@@ -6,6 +6,7 @@ use super::hash::{keys, labels};
 use super::query_name::QueryName;
 use super::shards::{Shards, address, parent};
 use super::zone::Zone;
+use super::zone_match::ZoneMatch;
 use crate::limits::MAX_LINKS;
 use crate::name::{MAX_LABELS, Name};
 use crate::record_type::RecordType;
@@ -14,9 +15,6 @@ use crate::record_type::RecordType;
 const ZONES_PER_SHARD: usize = 32;
 /// Zones per shard below which shards are merged.
 const FEWEST_ZONES_PER_SHARD: usize = 8;
-
-/// Nodes up to which the tables of a zone stay in the caches by themselves.
-pub(super) const FEW_NODES: usize = 2048;
 
 /// One place of an open-addressing table. The hash spares looking at zones that cannot be the one.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +56,11 @@ impl Shard {
         taken.find(|(fingerprint, _)| *fingerprint == hash as u32).map(|(_, zone)| zone)
     }
 
-    /// Reads the slot where a search for a hash starts.
+    /// The slot where a search for a hash starts.
     #[inline]
-    fn touch_slot(&self, hash: u64) -> u32 {
-        self.0.as_ref().map_or(0, |slots| slots[first_slot(hash, slots.len())].fingerprint)
+    fn first(&self, hash: u64) -> Option<&Slot> {
+        let slots = self.0.as_ref()?;
+        slots.get(first_slot(hash, slots.len()))
     }
 
     fn zones(&self) -> impl Iterator<Item = &Arc<Zone>> {
@@ -72,7 +71,7 @@ impl Shard {
         if zones.is_empty() {
             return Self(None);
         }
-        let mut slots = vec![Slot::default(); zones.len() * 4 / 3 + 1];
+        let mut slots = vec![Slot::default(); zones.len() * 2];
         for zone in zones {
             let hash = keys().absolute(zone.apex_name_wire());
             let mut slot = first_slot(hash, slots.len());
@@ -95,8 +94,6 @@ fn first_slot(hash: u64, slots: usize) -> usize {
 pub(crate) struct Apexes {
     shards: Shards<Shard>,
     count: usize,
-    /// How many zones have more nodes than caches hold by themselves.
-    large_count: usize,
     /// Bit `n` is set when some apex has `n` labels: other suffixes of a question need no look.
     depths: u128,
     /// How many apexes have each number of labels.
@@ -105,23 +102,8 @@ pub(crate) struct Apexes {
 
 impl Default for Apexes {
     fn default() -> Self {
-        Self {
-            shards: Shards::default(),
-            count: 0,
-            large_count: 0,
-            depths: 0,
-            depth_counts: [0; MAX_LABELS + 1],
-        }
+        Self { shards: Shards::default(), count: 0, depths: 0, depth_counts: [0; MAX_LABELS + 1] }
     }
-}
-
-/// The zone that answers for a name. It is of two words, so that it is handed over in registers.
-#[derive(Clone, Copy)]
-pub struct ZoneMatch<'a> {
-    /// The zone; for a linked zone this is its target.
-    pub zone: &'a Zone,
-    /// The label of the name at which the apex begins. The apex's own name is the suffix from there.
-    pub apex_label: usize,
 }
 
 /// Reading.
@@ -133,11 +115,6 @@ impl Apexes {
     pub(crate) fn get(&self, apex: &Name) -> Option<&Arc<Zone>> {
         let hash = keys().absolute(apex.as_wire());
         self.shards.of(hash).find(hash, apex.as_wire())
-    }
-
-    /// How many zones have more than [`FEW_NODES`] nodes.
-    pub(crate) fn large_count(&self) -> usize {
-        self.large_count
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Zone>> {
@@ -166,48 +143,89 @@ impl Apexes {
                 break;
             }
             if let Some(zone) = self.shards.of(hash).find(hash, name.suffix(label)) {
-                found = Some(ZoneMatch { zone, apex_label: label });
+                found = Some(ZoneMatch::new(zone, label));
             }
         }
         found
     }
 
-    /// Reads the slots where the search for the zone of a name starts. The hashes are those of the name's labels.
+    /// Where the zone of a name will be looked for. The hashes are those of the name's labels.
     #[inline]
-    pub(crate) fn touch_slots(&self, label_hashes: &[u64]) -> u32 {
-        let suffixes = self.suffixes(label_hashes);
-        suffixes.fold(0, |sum, (_, hash)| sum ^ self.shards.of(hash).touch_slot(hash))
+    pub(crate) fn candidates<'a>(&'a self, label_hashes: &[u64], candidates: &mut Candidates<'a>) {
+        let (keys, labels) = (keys(), label_hashes.len());
+        let (mut hash, mut depth) = (keys.origin, 0);
+        let mut depths = self.depths & (u128::MAX >> (MAX_LABELS - labels));
+        candidates.count = 0;
+        while depths != 0 {
+            let next = depths.trailing_zeros() as usize;
+            depths &= depths - 1;
+            while depth < next {
+                depth += 1;
+                hash = keys.join(hash, label_hashes[labels - depth]);
+            }
+            candidates.push(Candidate { shard: Some(self.shards.of(hash)), hash, label: labels - depth });
+        }
+    }
+}
+
+/// Apexes of a name that are looked for together with those of others; practically all names have fewer.
+const MAX_CANDIDATES: usize = 4;
+
+/// Where the zone of a name will be looked for, the longest apex last.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Candidates<'a> {
+    all: [Candidate<'a>; MAX_CANDIDATES],
+    count: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Candidate<'a> {
+    shard: Option<&'a Shard>,
+    hash: u64,
+    label: usize,
+}
+
+impl<'a> Candidates<'a> {
+    /// Adds one. Of too many the shortest goes.
+    #[inline]
+    fn push(&mut self, candidate: Candidate<'a>) {
+        if self.count == MAX_CANDIDATES {
+            self.all.rotate_left(1);
+            self.count -= 1;
+        }
+        self.all[self.count] = candidate;
+        self.count += 1;
     }
 
-    /// The zone that probably answers for a name, and the label at which its apex begins.
-    #[inline]
-    pub(crate) fn find_likely(&self, label_hashes: &[u64]) -> Option<(&Zone, usize)> {
-        let suffixes = self.suffixes(label_hashes);
-        let zones =
-            suffixes.filter_map(|(label, hash)| Some((self.shards.of(hash).find_likely(hash)?, label)));
-        zones.last().map(|(zone, label)| (&**zone, label))
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Candidate<'a>> {
+        self.all[..self.count].iter()
     }
 
-    /// The suffixes of a name that may be apexes, the shortest first: where each begins, and its hash.
+    /// Whether there may have been more.
     #[inline]
-    fn suffixes(&self, label_hashes: &[u64]) -> impl Iterator<Item = (usize, u64)> {
-        let keys = keys();
-        let mut depths = self.depths;
-        let root = std::iter::once((label_hashes.len(), keys.origin));
-        let longer = label_hashes.iter().enumerate().rev().scan(keys.origin, |hash, (label, label_hash)| {
-            *hash = keys.join(*hash, *label_hash);
-            Some((label, *hash))
-        });
-        root.chain(longer)
-            .map_while(move |suffix| {
-                let is_apex_depth = depths & 1 != 0;
-                let is_last = depths == 0;
-                depths >>= 1;
-                (!is_last).then_some(is_apex_depth.then_some(suffix))
-            })
-            .flatten()
+    pub(crate) fn are_many(&self) -> bool {
+        self.count == MAX_CANDIDATES
     }
 
+    /// Reads the slots where the search starts.
+    #[inline]
+    pub(crate) fn touch_slots(&self) -> u32 {
+        let slots = self.iter().filter_map(|candidate| candidate.shard?.first(candidate.hash));
+        slots.fold(0, |sum, slot| sum ^ slot.fingerprint)
+    }
+
+    /// The zone with the longest apex, by hash alone.
+    #[inline]
+    pub(crate) fn find_likely(&self) -> Option<ZoneMatch<'a>> {
+        self.iter().rev().find_map(|candidate| {
+            let zone = candidate.shard?.find_likely(candidate.hash)?;
+            Some(ZoneMatch::new(zone, candidate.label))
+        })
+    }
+}
+
+/// Following links.
+impl Apexes {
     /// The zone whose content a linked zone has; the zone itself when it is not linked. Nothing for a zone
     /// that is not served, or whose target does not exist.
     #[inline]
@@ -231,18 +249,11 @@ impl Apexes {
     }
 }
 
-fn is_large(zone: &Zone) -> bool {
-    zone.node_count() > FEW_NODES
-}
-
 /// Changing.
 impl Apexes {
     /// Adds a zone, or replaces the one with the same apex.
     pub(crate) fn put(&mut self, zone: Zone) {
-        let old = self.get(zone.apex());
-        let (is_new, was_large) = (old.is_none(), old.is_some_and(|old| is_large(old)));
-        self.large_count = self.large_count + usize::from(is_large(&zone)) - usize::from(was_large);
-        if is_new {
+        if self.get(zone.apex()).is_none() {
             self.count += 1;
             self.count_depth(zone.apex(), 1);
             self.resize();
@@ -253,8 +264,7 @@ impl Apexes {
 
     /// Removes a zone.
     pub(crate) fn remove(&mut self, apex: &Name) {
-        if let Some(old) = self.get(apex) {
-            self.large_count -= usize::from(is_large(old));
+        if self.get(apex).is_some() {
             self.count -= 1;
             self.count_depth(apex, -1);
             self.replace(keys().absolute(apex.as_wire()), apex, None);

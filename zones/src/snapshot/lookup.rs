@@ -9,6 +9,7 @@ use super::hash::keys;
 use super::nodes::Node;
 use super::query_name::QueryName;
 use super::zone::Zone;
+use super::zone_match::ZoneMatch;
 use crate::record_type::RecordType;
 
 /// What a zone has for a name.
@@ -42,28 +43,36 @@ pub enum Lookup<'a> {
     NxDomain,
 }
 
-impl Zone {
-    /// Looks up a name of this zone. `apex_label` is the label of the name at which the zone's apex begins.
+impl<'a> ZoneMatch<'a> {
+    /// Looks the name up for which the zone was found.
     #[inline]
-    pub fn lookup<'a>(&'a self, name: &QueryName, apex_label: usize, rtype: RecordType) -> Lookup<'a> {
+    pub fn lookup(&self, name: &QueryName, rtype: RecordType) -> Lookup<'a> {
+        let Self { zone, apex_label, .. } = *self;
         if apex_label == 0 {
-            return Lookup::Found(self.apex_node());
+            return Lookup::Found(self.node(name).unwrap_or(Node::EMPTY));
         }
-        if self.tally.cuts > 0 || self.tally.dnames > 0 {
-            return self.walk(name, apex_label, rtype);
+        if zone.tally.cuts > 0 || zone.tally.dnames > 0 {
+            return zone.walk(name, apex_label, rtype);
         }
-        if let Some(node) = self.node_at(name, 0, apex_label) {
+        if let Some(node) = self.node(name) {
             return Lookup::Found(node);
         }
-        if self.tally.wildcards == 0 {
+        if zone.tally.wildcards == 0 {
             return Lookup::NxDomain;
         }
         let encloser =
-            (1..apex_label).find_map(|label| self.node_at(name, label, apex_label).map(|node| (label, node)));
+            (1..apex_label).find_map(|label| zone.node_at(name, label, apex_label).map(|node| (label, node)));
         match encloser {
-            Some((label, node)) => self.wildcard(name, label, apex_label, node.has_wildcard_child()),
-            None => self.wildcard(name, apex_label, apex_label, self.apex_has_wildcard_child),
+            Some((label, node)) => zone.wildcard(name, label, apex_label, node.has_wildcard_child()),
+            None => zone.wildcard(name, apex_label, apex_label, zone.apex_has_wildcard_child),
         }
+    }
+}
+
+impl Zone {
+    /// Looks up a name of this zone. `apex_label` is the label of the name at which the zone's apex begins.
+    pub fn lookup<'a>(&'a self, name: &QueryName, apex_label: usize, rtype: RecordType) -> Lookup<'a> {
+        ZoneMatch::new(self, apex_label).lookup(name, rtype)
     }
 
     /// The node of a name from `label` on, whether or not a cut or a DNAME above hides it: for glue.

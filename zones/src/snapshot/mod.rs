@@ -4,8 +4,8 @@
 //! Snapshot ── Apexes: shards of zones by apex ── Zone ── Table: shards of packed nodes by relative owner
 //! ```
 //!
-//! Names hash into shards of some hundred entries; a shard is one flat immutable table. A lookup meets the
-//! list of shards, the slot and the node, and nothing else. A change makes one shard again and shares the
+//! Names hash into shards of some dozen entries. A lookup meets the list of shards, the shard and the node, and
+//! nothing else. A change makes one shard again and shares the
 //! rest, so that a publish costs what changed and not what there is ([`World`]).
 //!
 //! Owners are relative to the apex: a linked zone is answered from its target's tables.
@@ -15,16 +15,19 @@ mod edits;
 pub(crate) mod hash;
 mod links;
 mod lookup;
+mod node_list;
 mod nodes;
 mod query_name;
 mod rdata_list;
+mod shard;
 mod shards;
 mod soa_names;
 mod steered;
 mod table;
-mod warming;
+mod together;
 mod world;
 mod zone;
+mod zone_match;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +40,6 @@ use crate::name::Name;
 use crate::record_type::RecordType;
 use apexes::Apexes;
 
-pub use apexes::ZoneMatch;
 pub use lookup::Lookup;
 pub use nodes::{Node, Rrset, RrsetBody};
 pub use query_name::QueryName;
@@ -46,6 +48,7 @@ pub use soa_names::{CompressedName, Rest, SoaNames};
 pub use steered::Steered;
 pub use world::{Update, World};
 pub use zone::{SoaView, Zone};
+pub use zone_match::ZoneMatch;
 
 pub(crate) use rdata_list::pack;
 pub(crate) use steered::SteeredAnswer;

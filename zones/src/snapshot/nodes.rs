@@ -1,18 +1,15 @@
-//! Nodes packed into octets, and the shards that hold them.
-//!
-//! A shard is one allocation: a table of slots, then the nodes one after the other.
+//! Nodes packed into octets.
 //!
 //! ```text
-//! shard  slots, u32 each: fingerprint 8 bits, place of the node / 4 in 24 bits; 0 is free │ nodes
 //! node   length u16 │ flags u8 │ owner length u8 │ [children u32] │ owner │ RRsets by ascending type │ 0 to 3 zeros
 //! RRset  type u16 │ kind 2 bits, body length 14 bits │ TTL u32 │ body
-//! body   rdata, each as length u16 and octets; or, when aside, the place (u32) in the shard's side list
+//! body   rdata, each as length u16 and octets; or, when aside, the place (u32) in the side list
 //! ```
 //!
 //! Owners are relative to the apex, in lower-case wire form without the root's octet. Long rdata and
-//! chains lie aside, behind an `Arc`, so that a copy of a shard stays cheap. Integers are little-endian.
+//! chains lie aside, behind an `Arc`, so that copies stay cheap. Integers are little-endian.
 //!
-//! An A record at `host0123456` takes 32 octets here and 5.3 for its slot.
+//! An A record at `host0123456` takes 32 octets.
 
 use std::sync::Arc;
 
@@ -43,12 +40,12 @@ const BODY_BITS: u32 = 14;
 
 #[inline]
 fn u16_at(octets: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(*octets[at..].first_chunk().expect("places in a shard lie inside it"))
+    u16::from_le_bytes(*octets[at..].first_chunk().expect("places of nodes lie inside their octets"))
 }
 
 #[inline]
 fn u32_at(octets: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(*octets[at..].first_chunk().expect("places in a shard lie inside it"))
+    u32::from_le_bytes(*octets[at..].first_chunk().expect("places of nodes lie inside their octets"))
 }
 
 /// What is too long, or too alive, to lie in a shard's octets.
@@ -145,6 +142,23 @@ impl<'a> Node<'a> {
     /// A node without data, for a zone that has none.
     pub(crate) const EMPTY: Node<'static> = Node { octets: &[4, 0, 0, 0], side: &[] };
 
+    /// The node whose first octet is at a place.
+    #[inline]
+    pub(super) fn at(octets: &'a [u8], place: usize, side: &'a [Side]) -> Self {
+        let length = usize::from(u16_at(octets, place));
+        Self { octets: &octets[place..place + length], side }
+    }
+
+    /// The whole node.
+    pub(super) fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// Whether it refers to the side list.
+    pub(super) fn has_side(&self) -> bool {
+        self.flags() & ASIDE != 0
+    }
+
     #[inline]
     fn flags(&self) -> u8 {
         self.octets[2]
@@ -195,12 +209,6 @@ impl<'a> Node<'a> {
         StoredRrsets::new(&self.octets[start..], self.side)
     }
 
-    /// Reads the last octet; the first ones were read to find the node.
-    #[inline]
-    pub(crate) fn touch(&self) -> u32 {
-        u32::from(self.octets[self.octets.len() - 1])
-    }
-
     /// The RRset of a type.
     #[inline]
     pub fn rrset(&self, rtype: RecordType) -> Option<Rrset<'a>> {
@@ -221,21 +229,21 @@ impl<'a> Node<'a> {
     /// How this node counts towards what its zone knows of itself.
     pub(crate) fn tally(&self) -> Tally {
         Tally {
-            cuts: i64::from(self.is_cut()),
-            dnames: i64::from(self.has_dname()),
-            wildcards: i64::from(self.is_wildcard()),
-            rrsets: self.stored().count() as i64,
+            cuts: i32::from(self.is_cut()),
+            dnames: i32::from(self.has_dname()),
+            wildcards: i32::from(self.is_wildcard()),
+            rrsets: self.stored().count() as i32,
         }
     }
 }
 
-/// Counts of special nodes of a zone, or changes to them.
+/// Counts of special nodes of a zone, or changes to them. Two billion RRsets do not fit into memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
-    pub(crate) cuts: i64,
-    pub(crate) dnames: i64,
-    pub(crate) wildcards: i64,
-    pub(crate) rrsets: i64,
+    pub(crate) cuts: i32,
+    pub(crate) dnames: i32,
+    pub(crate) wildcards: i32,
+    pub(crate) rrsets: i32,
 }
 
 impl Tally {
@@ -299,7 +307,7 @@ pub(crate) struct NodeDraft<'a> {
 
 impl NodeDraft<'_> {
     /// Appends the packed node. Rdata that would make the node long is put aside.
-    fn write(&self, octets: &mut Vec<u8>, side: &mut Vec<Side>) {
+    pub(super) fn write(&self, octets: &mut Vec<u8>, side: &mut Vec<Side>) {
         let start = octets.len();
         let side_start = side.len();
         octets.extend_from_slice(&[0, 0, 0, self.owner.len() as u8]);
@@ -334,176 +342,5 @@ impl NodeDraft<'_> {
         let length = u16::try_from(octets.len() - start).expect("inline RRsets of a node are bounded");
         octets[start..start + 2].copy_from_slice(&length.to_le_bytes());
         octets[start + 2] = flags;
-    }
-}
-
-/// One shard: an immutable open-addressing table of packed nodes.
-///
-/// The number of slots stands here and not in the octets, so that the first look into them is at a slot. The
-/// side list is rare and takes one word.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shard {
-    octets: Option<Arc<[u8]>>,
-    side: Option<Arc<Box<[Side]>>>,
-    slots: u32,
-}
-
-/// The slot where a search for a hash starts.
-#[inline]
-fn first_slot(hash: u64, slots: u32) -> usize {
-    (((hash >> 32) * u64::from(slots)) >> 32) as usize
-}
-
-/// A slot's fingerprint, from bits that choose neither the shard nor much of the slot.
-#[inline]
-fn fingerprint(hash: u64) -> u32 {
-    (hash >> 32) as u32 & 0xff
-}
-
-impl Shard {
-    #[inline]
-    fn side(&self) -> &[Side] {
-        self.side.as_ref().map_or(&[], |side| side)
-    }
-
-    /// The node with a hash whose owner is the one looked for.
-    #[inline]
-    pub(crate) fn find(&self, hash: u64, is_owner: impl Fn(&[u8]) -> bool) -> Option<Node<'_>> {
-        let octets: &[u8] = self.octets.as_ref()?;
-        let mut slot = first_slot(hash, self.slots);
-        loop {
-            let entry = u32_at(octets, 4 * slot);
-            if entry == 0 {
-                return None;
-            }
-            if entry >> 24 == fingerprint(hash) {
-                let node = self.node_at(octets, (entry & 0x00ff_ffff) as usize * 4);
-                if is_owner(node.relative_owner()) {
-                    return Some(node);
-                }
-            }
-            slot += 1;
-            if slot == self.slots as usize {
-                slot = 0;
-            }
-        }
-    }
-
-    /// Reads the slot where a search for a hash starts.
-    #[inline]
-    pub(crate) fn touch_slot(&self, hash: u64) -> u32 {
-        match &self.octets {
-            Some(octets) => u32_at(octets, 4 * first_slot(hash, self.slots)),
-            None => 0,
-        }
-    }
-
-    /// The node that probably has a hash.
-    #[inline]
-    pub(crate) fn find_likely(&self, hash: u64) -> Option<Node<'_>> {
-        self.find(hash, |_| true)
-    }
-
-    #[inline]
-    fn node_at<'a>(&'a self, octets: &'a [u8], at: usize) -> Node<'a> {
-        let length = usize::from(u16_at(octets, at));
-        Node { octets: &octets[at..at + length], side: self.side() }
-    }
-
-    /// All nodes, in the order in which they lie.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        let octets: &[u8] = self.octets.as_deref().unwrap_or_default();
-        let mut at = 4 * self.slots as usize;
-        std::iter::from_fn(move || {
-            (at < octets.len()).then(|| {
-                let node = self.node_at(octets, at);
-                at += node.octets.len();
-                node
-            })
-        })
-    }
-
-    /// Where the shard's octets lie.
-    #[cfg(test)]
-    pub(crate) fn heap_address(&self) -> *const u8 {
-        self.octets.as_deref().map_or(std::ptr::null(), <[u8]>::as_ptr)
-    }
-
-    /// The octets this shard takes on the heap, long rdata and chains not counted.
-    pub(crate) fn heap_octets(&self) -> usize {
-        const ARC_HEADER: usize = 16;
-        let octets = self.octets.as_ref().map_or(0, |octets| octets.len() + ARC_HEADER);
-        let side =
-            |side: &Arc<Box<[Side]>>| size_of_val::<[Side]>(side) + size_of::<Box<[Side]>>() + ARC_HEADER;
-        octets + self.side.as_ref().map_or(0, side)
-    }
-}
-
-/// Packs nodes into shards; keeps its buffers from one shard to the next.
-#[derive(Default)]
-pub(crate) struct ShardWriter {
-    nodes: Vec<u8>,
-    side: Vec<Side>,
-    /// Hash and place of each node.
-    places: Vec<(u64, u32)>,
-    octets: Vec<u8>,
-}
-
-impl ShardWriter {
-    /// Adds a node that stays as it is.
-    pub(crate) fn copy(&mut self, hash: u64, node: Node<'_>) {
-        if node.flags() & ASIDE != 0 {
-            // Places in the side list change, so the RRsets are written again.
-            let rrsets: Vec<_> = node.stored().collect();
-            let draft = NodeDraft {
-                owner: node.relative_owner(),
-                children: node.children(),
-                has_wildcard_child: node.has_wildcard_child(),
-                rrsets: &rrsets,
-            };
-            self.write(hash, &draft);
-        } else {
-            self.places.push((hash, self.nodes.len() as u32));
-            self.nodes.extend_from_slice(node.octets);
-        }
-    }
-
-    /// Adds a node that is new or changed, and tells how it counts.
-    pub(crate) fn write(&mut self, hash: u64, draft: &NodeDraft<'_>) -> Tally {
-        let start = self.nodes.len();
-        self.places.push((hash, start as u32));
-        draft.write(&mut self.nodes, &mut self.side);
-        Node { octets: &self.nodes[start..], side: &self.side }.tally()
-    }
-
-    /// Makes the shard and starts anew.
-    pub(crate) fn finish(&mut self) -> Shard {
-        let shard = if self.places.is_empty() { Shard::default() } else { self.assemble() };
-        self.nodes.clear();
-        self.places.clear();
-        self.octets.clear();
-        shard
-    }
-
-    fn assemble(&mut self) -> Shard {
-        // Three quarters full, and always with a free slot, which ends every search.
-        let slots = (self.places.len() * 4 / 3 + 1) as u32;
-        let base = 4 * slots as usize;
-        self.octets.resize(base, 0);
-        for &(hash, place) in &self.places {
-            let mut slot = first_slot(hash, slots);
-            while u32_at(&self.octets, 4 * slot) != 0 {
-                slot = (slot + 1) % slots as usize;
-            }
-            let place = (base as u32 + place) / 4;
-            // A shard of 64 MiB would need tens of thousands of full nodes where a few hundred are aimed at.
-            assert!(place < 1 << 24, "a shard stays far below 64 MiB");
-            let entry = (fingerprint(hash) << 24) | place;
-            self.octets[4 * slot..4 * slot + 4].copy_from_slice(&entry.to_le_bytes());
-        }
-        self.octets.extend_from_slice(&self.nodes);
-        let side = std::mem::take(&mut self.side);
-        let side = (!side.is_empty()).then(|| Arc::new(side.into_boxed_slice()));
-        Shard { octets: Some(Arc::from(self.octets.as_slice())), side, slots }
     }
 }

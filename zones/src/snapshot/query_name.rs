@@ -139,6 +139,12 @@ impl QueryName {
         &self.wire[self.offset(label).min(end)..end]
     }
 
+    /// The hashes of all labels, the first label's first.
+    #[inline]
+    pub(crate) fn label_hashes(&self) -> &[u64] {
+        &self.label_hashes[..self.labels()]
+    }
+
     /// The hash of one label. Only for labels below [`QueryName::labels`].
     #[inline]
     pub(crate) fn label_hash(&self, label: usize) -> u64 {
@@ -156,32 +162,6 @@ impl QueryName {
     pub(crate) fn hash_upwards(&self, keys: &Keys, hash: u64, from: usize, label: usize) -> u64 {
         (label..from).rev().fold(hash, |hash, label| keys.join(hash, self.label_hash(label)))
     }
-}
-
-/// The hashes of the labels of the name at the start of `source`, written to `into`; `None` for what is not a
-/// name, and for names of more labels than there is room for.
-#[inline]
-pub(crate) fn label_hashes(source: &[u8], into: &mut [u64]) -> Option<usize> {
-    let keys = keys();
-    let mut at = 0;
-    for (labels, slot) in into.iter_mut().enumerate() {
-        let length = usize::from(*source.get(at)?);
-        match length {
-            0 => return Some(labels),
-            1..=MAX_LABEL_OCTETS => {}
-            _ => return None,
-        }
-        let end = at + 1 + length;
-        let mut state = keys.label_start();
-        while end - at > 8 {
-            state = keys.label_chunk(state, lower_case(load(source, at)));
-            at += 8;
-        }
-        let last = lower_case(load(source, at)) & (u64::MAX >> (64 - 8 * (end - at)));
-        *slot = keys.label_chunk(state, last);
-        at = end;
-    }
-    None
 }
 
 /// Copies and hashes the label from `start` to `end`, with its length octet and in lower case.

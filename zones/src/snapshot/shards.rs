@@ -4,26 +4,27 @@
 //! and modulo half of that where this gives a shard that does not exist yet. Growing from `n` to `n + 1` then
 //! moves entries out of one shard only, so that no change ever pays for the whole table.
 //!
-//! One shard is held in place, for the many small zones. More are held in chunks behind `Arc`s: a changed
-//! shard costs a copy of the list of chunks and of one chunk, both some hundred pointers for a million names.
+//! More than one are held in chunks behind `Arc`s: a changed shard costs a copy of the list of chunks and of one chunk,
+//! both some hundred pointers for a million names.
 
 use std::sync::Arc;
 
-/// Shards in a chunk. For a million names this makes the list of chunks about as long as a chunk.
-const CHUNK: usize = 64;
+/// Shards in a chunk. For a million names this makes the list of chunks some three times as long as a chunk; with the
+/// counts of its `Arc`, a chunk of shards of 128 octets takes 16 KiB and no more.
+const CHUNK: usize = 127;
 
 /// The shards of one table.
 ///
 /// Invariants: there is at least one shard; places of the last chunk that are not shards yet hold the default.
 #[derive(Clone, Debug)]
 pub(crate) enum Shards<S> {
-    One(S),
+    One(Arc<S>),
     Many { chunks: Vec<Arc<[S]>>, length: usize },
 }
 
 impl<S: Clone + Default> Default for Shards<S> {
     fn default() -> Self {
-        Self::One(S::default())
+        Self::One(Arc::default())
     }
 }
 
@@ -43,6 +44,11 @@ pub(crate) fn parent(new: usize) -> usize {
 }
 
 impl<S: Clone + Default> Shards<S> {
+    /// Only this shard.
+    pub(crate) fn one(shard: S) -> Self {
+        Self::One(Arc::new(shard))
+    }
+
     /// How many shards there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
@@ -67,7 +73,7 @@ impl<S: Clone + Default> Shards<S> {
     /// The shard at a place below [`Shards::len`], to be changed; what other snapshots share is copied first.
     pub(crate) fn at_mut(&mut self, place: usize) -> &mut S {
         match self {
-            Self::One(shard) => shard,
+            Self::One(shard) => Arc::make_mut(shard),
             Self::Many { chunks, .. } => &mut Arc::make_mut(&mut chunks[place / CHUNK])[place % CHUNK],
         }
     }
@@ -77,7 +83,7 @@ impl<S: Clone + Default> Shards<S> {
         match self {
             Self::One(shard) => {
                 let mut chunk = vec![S::default(); CHUNK];
-                chunk[0] = std::mem::take(shard);
+                chunk[0] = shard.as_ref().clone();
                 *self = Self::Many { chunks: vec![chunk.into()], length: 2 };
             }
             Self::Many { chunks, length } => {
@@ -100,7 +106,7 @@ impl<S: Clone + Default> Shards<S> {
         }
         if place == 1 {
             let only = Arc::make_mut(&mut chunks[0]);
-            *self = Self::One(std::mem::take(&mut only[0]));
+            *self = Self::One(Arc::new(std::mem::take(&mut only[0])));
         }
         Some(last)
     }
@@ -108,7 +114,7 @@ impl<S: Clone + Default> Shards<S> {
     /// All shards in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &S> {
         let (one, chunks, length): (_, &[Arc<[S]>], _) = match self {
-            Self::One(shard) => (Some(shard), &[], 0),
+            Self::One(shard) => (Some(&**shard), &[], 0),
             Self::Many { chunks, length } => (None, chunks, *length),
         };
         one.into_iter().chain(chunks.iter().flat_map(|chunk| chunk.iter()).take(length))

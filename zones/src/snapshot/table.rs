@@ -2,122 +2,201 @@
 
 use super::edits::{Edits, NodeEdit};
 use super::hash::keys;
-use super::nodes::{Body, Node, NodeDraft, Shard, ShardWriter, StoredRrset, Tally};
+use super::node_list::{NodeList, NodeWriter, STEP};
+use super::nodes::{Body, Node, NodeDraft, StoredRrset, Tally};
+use super::shard::Shard;
 use super::shards::{Shards, address, parent};
 
-/// Nodes per shard at which a shard is added. Shards that wait for their split hold up to twice as many.
-/// A publish copies one shard, some 5 KiB, in about 1 µs; the 32 octets that describe a shard are
-/// half an octet for each of its nodes. With twice as many, slot and node are more often on different pages, and a
-/// query for a name of a large zone costs 1 to 2 % more.
-const NODES_PER_SHARD: usize = 64;
+/// Nodes per shard at which a shard is added. Shards that wait for their split hold up to twice as many, and 48 have a
+/// place in one. A publish copies one shard, some 1 KiB; the 128 octets that describe a shard are 6.4 for each
+/// of its nodes.
+const NODES_PER_SHARD: usize = 20;
 
 /// Nodes per shard below which shards are merged. Far from the other bound, so that a zone that stays about
 /// as large does not go back and forth.
-const FEWEST_NODES_PER_SHARD: usize = 16;
+const FEWEST_NODES_PER_SHARD: usize = 5;
+
+/// Nodes up to which a zone has no shards: looking at all of them is as fast.
+const MOST_IN_LIST: usize = 10;
+
+/// Nodes up to which a zone gives up its shards.
+const BACK_TO_LIST: usize = 4;
 
 /// All nodes of a zone by owner. Cloning it shares everything.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    shards: Shards<Shard>,
+    content: Content,
     nodes: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Few(NodeList),
+    Many(Shards<Shard>),
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Few(NodeList::default())
+    }
+}
+
+/// What a search for an owner reads first.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// All nodes there are.
+    Nodes(&'a [u8]),
+    /// The shard in which the owner belongs.
+    Shard(&'a Shard),
 }
 
 impl Table {
     /// The node of an owner, given with its hash.
     #[inline]
     pub(crate) fn find(&self, hash: u64, owner: &[u8]) -> Option<Node<'_>> {
-        self.shards.of(hash).find(hash, |candidate| candidate == owner)
+        self.search(hash, |candidate| candidate == owner)
     }
 
     /// The node `*` directly below an owner; the hash is that of the wildcard.
     pub(crate) fn find_wildcard(&self, hash: u64, encloser: &[u8]) -> Option<Node<'_>> {
-        self.shards.of(hash).find(hash, |candidate| candidate.strip_prefix(b"\x01*") == Some(encloser))
+        self.search(hash, |candidate| candidate.strip_prefix(b"\x01*") == Some(encloser))
     }
 
-    /// The shard in which a hash belongs.
     #[inline]
-    pub(crate) fn shard(&self, hash: u64) -> &Shard {
-        self.shards.of(hash)
+    fn search(&self, hash: u64, is_owner: impl Fn(&[u8]) -> bool) -> Option<Node<'_>> {
+        match &self.content {
+            Content::Few(list) => list.nodes(STEP).find(|node| is_owner(node.relative_owner())),
+            Content::Many(shards) => shards.of(hash).find(hash, is_owner),
+        }
+    }
+
+    /// Where a search for a hash starts.
+    #[inline]
+    pub(crate) fn start(&self, hash: u64) -> Start<'_> {
+        match &self.content {
+            Content::Few(list) => Start::Nodes(list.octets()),
+            Content::Many(shards) => Start::Shard(shards.of(hash)),
+        }
     }
 
     /// How many nodes there are.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.nodes
     }
 
     /// All nodes, in no particular order.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        self.shards.iter().flat_map(Shard::nodes)
+        let (few, many) = match &self.content {
+            Content::Few(list) => (Some(list), None),
+            Content::Many(shards) => (None, Some(shards)),
+        };
+        let few = few.into_iter().flat_map(|list| list.nodes(STEP));
+        few.chain(many.into_iter().flat_map(Shards::iter).flat_map(Shard::nodes))
     }
 
-    /// The octets of all shards on the heap, long rdata and chains not counted.
+    /// The octets of all nodes and shards on the heap, long rdata and chains not counted.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.shards.iter().map(|shard| shard.heap_octets() + size_of::<Shard>()).sum()
+        match &self.content {
+            Content::Few(list) => list.heap_octets(),
+            Content::Many(shards) => {
+                shards.iter().map(|shard| shard.heap_octets() + size_of::<Shard>()).sum()
+            }
+        }
     }
 
-    /// Where each shard lies in memory: equal addresses are shared shards.
+    /// Where the nodes of each shard lie in memory: equal addresses are shared shards.
     #[cfg(test)]
     pub(crate) fn shard_addresses(&self) -> Vec<*const u8> {
-        self.shards.iter().map(Shard::heap_address).collect()
+        match &self.content {
+            Content::Few(list) => vec![list.address()],
+            Content::Many(shards) => shards.iter().map(Shard::address).collect(),
+        }
     }
 
     /// Makes edits, rebuilding only the shards that they touch, and tells how the zone's counts change.
     pub(crate) fn apply(&mut self, edits: &mut Edits) -> Tally {
         let plan = edits.plan(self);
         self.nodes = self.nodes.saturating_add_signed(plan.growth);
-        let mut writer = ShardWriter::default();
-        self.resize(&mut writer);
-        let shards = self.shards.len();
-        let place = |edit: &NodeEdit| address(edit.hash(), shards);
+        let mut writer = NodeWriter::default();
+        self.choose_content(&mut writer);
         let mut tally = Tally::default();
-        for group in plan.nodes.chunk_by(|a, b| place(a) == place(b)) {
-            let shard = self.shards.at_mut(place(&group[0]));
-            *shard = rebuild(shard, group, edits, &mut writer, &mut tally);
+        match &mut self.content {
+            Content::Few(list) => {
+                rebuild(list.nodes(STEP), &plan.nodes, edits, &mut writer, &mut tally);
+                *list = writer.finish();
+            }
+            Content::Many(shards) => {
+                resize(shards, self.nodes, &mut writer);
+                let count = shards.len();
+                let place = |edit: &NodeEdit| address(edit.hash(), count);
+                for group in plan.nodes.chunk_by(|a, b| place(a) == place(b)) {
+                    let shard = shards.at_mut(place(&group[0]));
+                    rebuild(shard.nodes(), group, edits, &mut writer, &mut tally);
+                    *shard = Shard::new(&mut writer);
+                }
+            }
         }
         tally
     }
 
-    /// Adds or removes shards until there are as many as the nodes need.
-    fn resize(&mut self, writer: &mut ShardWriter) {
-        while self.nodes > self.shards.len() * NODES_PER_SHARD {
-            let new = self.shards.len();
-            self.shards.push();
-            let whole = std::mem::take(self.shards.at_mut(parent(new)));
-            for place in [parent(new), new] {
-                for (hash, node) in hashed(&whole) {
-                    if address(hash, new + 1) == place {
-                        writer.copy(hash, node);
-                    }
-                }
-                *self.shards.at_mut(place) = writer.finish();
+    /// Goes from a list to shards, or back, when the number of nodes calls for it.
+    fn choose_content(&mut self, writer: &mut NodeWriter) {
+        let content = match &self.content {
+            Content::Few(list) if self.nodes > MOST_IN_LIST => {
+                hashed(list.nodes(STEP)).for_each(|(hash, node)| writer.copy(hash, node));
+                Content::Many(Shards::one(Shard::new(writer)))
             }
-        }
-        while self.nodes < self.shards.len() * FEWEST_NODES_PER_SHARD {
-            let Some(last) = self.shards.pop() else { break };
-            let place = parent(self.shards.len());
-            let kept = self.shards.at_mut(place);
-            for (hash, node) in hashed(kept).chain(hashed(&last)) {
-                writer.copy(hash, node);
+            Content::Many(shards) if self.nodes <= BACK_TO_LIST => {
+                let nodes = shards.iter().flat_map(Shard::nodes);
+                hashed(nodes).for_each(|(hash, node)| writer.copy(hash, node));
+                Content::Few(writer.finish())
             }
-            *kept = writer.finish();
-        }
+            _ => return,
+        };
+        self.content = content;
     }
 }
 
-fn hashed(shard: &Shard) -> impl Iterator<Item = (u64, Node<'_>)> {
-    shard.nodes().map(|node| (keys().relative(node.relative_owner()), node))
+/// Adds or removes shards until there are as many as so many nodes need.
+fn resize(shards: &mut Shards<Shard>, nodes: usize, writer: &mut NodeWriter) {
+    while nodes > shards.len() * NODES_PER_SHARD {
+        let new = shards.len();
+        shards.push();
+        let whole = std::mem::take(shards.at_mut(parent(new)));
+        for place in [parent(new), new] {
+            for (hash, node) in hashed(whole.nodes()) {
+                if address(hash, new + 1) == place {
+                    writer.copy(hash, node);
+                }
+            }
+            *shards.at_mut(place) = Shard::new(writer);
+        }
+    }
+    while nodes < shards.len() * FEWEST_NODES_PER_SHARD {
+        let Some(last) = shards.pop() else { break };
+        let kept = shards.at_mut(parent(shards.len()));
+        for (hash, node) in hashed(kept.nodes()).chain(hashed(last.nodes())) {
+            writer.copy(hash, node);
+        }
+        *kept = Shard::new(writer);
+    }
 }
 
-/// Makes a shard again with the edits that fall into it, which are in their order.
-fn rebuild(
-    shard: &Shard,
+fn hashed<'a>(nodes: impl Iterator<Item = Node<'a>>) -> impl Iterator<Item = (u64, Node<'a>)> {
+    nodes.map(|node| (keys().relative(node.relative_owner()), node))
+}
+
+/// Writes nodes again with the edits of those that are or belong among them, which are in their order.
+fn rebuild<'a>(
+    nodes: impl Iterator<Item = Node<'a>>,
     group: &[NodeEdit],
     edits: &Edits,
-    writer: &mut ShardWriter,
+    writer: &mut NodeWriter,
     tally: &mut Tally,
-) -> Shard {
+) {
     let mut done = vec![false; group.len()];
-    for (hash, node) in hashed(shard) {
+    for (hash, node) in hashed(nodes) {
         let order = hash.reverse_bits();
         let first = group.partition_point(|edit| edit.order < order);
         let same = group[first..].iter().take_while(|edit| edit.order == order);
@@ -134,11 +213,10 @@ fn rebuild(
     for (edit, _) in group.iter().zip(&done).filter(|(_, done)| !**done) {
         merge(None, edit, edits, writer, tally);
     }
-    writer.finish()
 }
 
 /// Writes a node as it is after its edit, unless nothing keeps it alive.
-fn merge(old: Option<Node<'_>>, edit: &NodeEdit, edits: &Edits, writer: &mut ShardWriter, tally: &mut Tally) {
+fn merge(old: Option<Node<'_>>, edit: &NodeEdit, edits: &Edits, writer: &mut NodeWriter, tally: &mut Tally) {
     let owner = edits.owner(edit.owner);
     let rrsets = merged_rrsets(old, edit, edits);
     let children = i64::from(old.map_or(0, |node| node.children())) + i64::from(edit.children);
