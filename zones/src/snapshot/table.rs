@@ -119,15 +119,15 @@ impl Table {
         let plan = edits.plan(self);
         self.nodes = self.nodes.saturating_add_signed(plan.growth);
         let mut writer = NodeWriter::default();
-        self.choose_content(&mut writer);
         let mut tally = Tally::default();
+        // Room is made before and given up behind the edits: no shard ever holds the nodes of many.
+        self.grow(&mut writer);
         match &mut self.content {
             Content::Few(list) => {
                 rebuild(list.nodes(STEP), &plan.nodes, edits, &mut writer, &mut tally);
                 *list = writer.finish();
             }
             Content::Many(shards) => {
-                resize(shards, self.nodes, &mut writer);
                 let count = shards.len();
                 let place = |edit: &NodeEdit| address(edit.hash(), count);
                 for group in plan.nodes.chunk_by(|a, b| place(a) == place(b)) {
@@ -137,49 +137,51 @@ impl Table {
                 }
             }
         }
+        self.shrink(&mut writer);
         tally
     }
 
-    /// Goes from a list to shards, or back, when the number of nodes calls for it.
-    fn choose_content(&mut self, writer: &mut NodeWriter) {
-        let content = match &self.content {
-            Content::Few(list) if self.nodes > MOST_IN_LIST => {
-                hashed(list.nodes(STEP)).for_each(|(hash, node)| writer.copy(hash, node));
-                Content::Many(Shards::one(Shard::new(writer)))
+    /// Goes from a list to shards, and adds shards, as the number of nodes calls for it.
+    fn grow(&mut self, writer: &mut NodeWriter) {
+        if let Content::Few(list) = &self.content {
+            if self.nodes <= MOST_IN_LIST {
+                return;
             }
-            Content::Many(shards) if self.nodes <= BACK_TO_LIST => {
-                let nodes = shards.iter().flat_map(Shard::nodes);
-                hashed(nodes).for_each(|(hash, node)| writer.copy(hash, node));
-                Content::Few(writer.finish())
-            }
-            _ => return,
-        };
-        self.content = content;
-    }
-}
-
-/// Adds or removes shards until there are as many as so many nodes need.
-fn resize(shards: &mut Shards<Shard>, nodes: usize, writer: &mut NodeWriter) {
-    while nodes > shards.len() * NODES_PER_SHARD {
-        let new = shards.len();
-        shards.push();
-        let whole = std::mem::take(shards.at_mut(parent(new)));
-        for place in [parent(new), new] {
-            for (hash, node) in hashed(whole.nodes()) {
-                if address(hash, new + 1) == place {
-                    writer.copy(hash, node);
+            hashed(list.nodes(STEP)).for_each(|(hash, node)| writer.copy(hash, node));
+            self.content = Content::Many(Shards::one(Shard::new(writer)));
+        }
+        let Content::Many(shards) = &mut self.content else { return };
+        while self.nodes > shards.len() * NODES_PER_SHARD {
+            let new = shards.len();
+            shards.push();
+            let whole = std::mem::take(shards.at_mut(parent(new)));
+            for place in [parent(new), new] {
+                for (hash, node) in hashed(whole.nodes()) {
+                    if address(hash, new + 1) == place {
+                        writer.copy(hash, node);
+                    }
                 }
+                *shards.at_mut(place) = Shard::new(writer);
             }
-            *shards.at_mut(place) = Shard::new(writer);
         }
     }
-    while nodes < shards.len() * FEWEST_NODES_PER_SHARD {
-        let Some(last) = shards.pop() else { break };
-        let kept = shards.at_mut(parent(shards.len()));
-        for (hash, node) in hashed(kept.nodes()).chain(hashed(last.nodes())) {
-            writer.copy(hash, node);
+
+    /// Goes from shards to a list, or takes shards away, as the number of nodes calls for it.
+    fn shrink(&mut self, writer: &mut NodeWriter) {
+        let Content::Many(shards) = &mut self.content else { return };
+        if self.nodes <= BACK_TO_LIST {
+            hashed(shards.iter().flat_map(Shard::nodes)).for_each(|(hash, node)| writer.copy(hash, node));
+            self.content = Content::Few(writer.finish());
+            return;
         }
-        *kept = Shard::new(writer);
+        while self.nodes < shards.len() * FEWEST_NODES_PER_SHARD {
+            let Some(last) = shards.pop() else { break };
+            let kept = shards.at_mut(parent(shards.len()));
+            for (hash, node) in hashed(kept.nodes()).chain(hashed(last.nodes())) {
+                writer.copy(hash, node);
+            }
+            *kept = Shard::new(writer);
+        }
     }
 }
 

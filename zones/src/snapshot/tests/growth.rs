@@ -99,3 +99,20 @@ fn publishing_one_record_makes_one_shard_again_and_shares_the_rest() {
     }
     assert_eq!(ask(&before, "host5.example", RecordType::A), "old", "a snapshot never changes");
 }
+
+#[test]
+fn a_large_zone_may_lose_nearly_all_its_names_at_once() {
+    const MANY: usize = 70_000;
+    const LEFT: usize = 4;
+    let owner = |index: usize| format!("h{index}.example");
+    let puts = (0..MANY).map(|index| put("example", &owner(index), RecordType::A, &[&address(index)]));
+    let mut world = World::new();
+    world.apply(1, std::iter::once(put_zone("example")).chain(puts));
+    world.apply(2, (LEFT..MANY).map(|index| delete("example", &owner(index), RecordType::A)));
+    let puts = (0..LEFT).map(|index| put("example", &owner(index), RecordType::A, &[&address(index)]));
+    let fresh = World::new().apply(2, std::iter::once(put_zone("example")).chain(puts));
+    assert_eq!(dump(world.snapshot()), dump(&fresh));
+    for index in 0..LEFT {
+        assert_eq!(ask(world.snapshot(), &owner(index), RecordType::A).as_bytes(), address(index));
+    }
+}
