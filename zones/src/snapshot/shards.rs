@@ -4,8 +4,9 @@
 //! and modulo half of that where this gives a shard that does not exist yet. Growing from `n` to `n + 1` then
 //! moves entries out of one shard only, so that no change ever pays for the whole table.
 //!
-//! More than one are held in chunks behind `Arc`s: a changed shard costs a copy of the list of chunks and of one chunk,
-//! both some hundred pointers for a million names.
+//! More than one are held in chunks behind `Arc`s: a changed shard costs a copy of the list of chunks and of one chunk.
+//! For a million names these are some hundred pointers and some hundred shards. While there is one chunk, it is at most
+//! four times as long as it needs to be: of zones with two shards there may be many.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ const CHUNK: usize = 127;
 
 /// The shards of one table.
 ///
-/// Invariants: there is at least one shard; places of the last chunk that are not shards yet hold the default.
+/// Invariants: there is at least one shard; only the first chunk may be shorter than [`CHUNK`], while it is the only one;
+/// places of the last chunk that are not shards yet hold the default.
 #[derive(Clone, Debug)]
 pub(crate) enum Shards<S> {
     One(Arc<S>),
@@ -82,13 +84,16 @@ impl<S: Clone + Default> Shards<S> {
     pub(crate) fn push(&mut self) {
         match self {
             Self::One(shard) => {
-                let mut chunk = vec![S::default(); CHUNK];
-                chunk[0] = shard.as_ref().clone();
-                *self = Self::Many { chunks: vec![chunk.into()], length: 2 };
+                let chunk = [shard.as_ref().clone(), S::default()];
+                *self = Self::Many { chunks: vec![Arc::new(chunk)], length: 2 };
             }
             Self::Many { chunks, length } => {
-                if *length == chunks.len() * CHUNK {
-                    chunks.push(vec![S::default(); CHUNK].into());
+                match chunks.as_mut_slice() {
+                    [only] if *length == only.len() && *length < CHUNK => {
+                        *only = chunk(only, (*length * 2).min(CHUNK));
+                    }
+                    all if *length == all.len() * CHUNK => chunks.push(chunk(&[], CHUNK)),
+                    _ => {}
                 }
                 *length += 1;
             }
@@ -104,11 +109,23 @@ impl<S: Clone + Default> Shards<S> {
         if place.is_multiple_of(CHUNK) {
             chunks.pop();
         }
-        if place == 1 {
-            let only = Arc::make_mut(&mut chunks[0]);
-            *self = Self::One(Arc::new(std::mem::take(&mut only[0])));
+        match chunks.as_mut_slice() {
+            [only] if place == 1 => {
+                let shard = std::mem::take(&mut Arc::make_mut(only)[0]);
+                *self = Self::One(Arc::new(shard));
+            }
+            [only] if place <= only.len() / 4 => *only = chunk(&only[..place], place * 2),
+            _ => {}
         }
         Some(last)
+    }
+
+    /// How many shards there is memory for.
+    pub(crate) fn places(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
+        }
     }
 
     /// All shards in order.
@@ -119,6 +136,12 @@ impl<S: Clone + Default> Shards<S> {
         };
         one.into_iter().chain(chunks.iter().flat_map(|chunk| chunk.iter()).take(length))
     }
+}
+
+/// A chunk of these shards, filled up to so many places.
+fn chunk<S: Clone + Default>(shards: &[S], places: usize) -> Arc<[S]> {
+    let free = places - shards.len();
+    shards.iter().cloned().chain(std::iter::repeat_with(S::default).take(free)).collect()
 }
 
 #[cfg(test)]
@@ -138,22 +161,24 @@ mod tests {
     #[test]
     fn shards_keep_their_content_while_the_list_grows_and_shrinks() {
         let mut shards = Shards::<usize>::default();
-        for place in 0..200 {
+        for place in 0..300 {
             if place > 0 {
                 shards.push();
             }
             *shards.at_mut(place) = place + 1;
+            assert!(shards.places() <= 2 * shards.len());
         }
         let shared = shards.clone();
         *shards.at_mut(70) = 0;
-        assert!(shared.iter().copied().eq(1..=200), "a clone does not see changes");
+        assert!(shared.iter().copied().eq(1..=300), "a clone does not see changes");
         *shards.at_mut(70) = 71;
-        for place in (1..200).rev() {
+        for place in (1..300).rev() {
             assert_eq!(shards.len(), place + 1);
             assert_eq!(*shards.of(place as u64), place + 1);
             assert_eq!(shards.pop(), Some(place + 1));
+            assert!(shards.places() <= 4 * shards.len());
         }
         assert_eq!((shards.len(), shards.pop()), (1, None));
-        assert_eq!(shared.len(), 200);
+        assert_eq!(shared.len(), 300);
     }
 }

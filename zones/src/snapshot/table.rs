@@ -100,7 +100,8 @@ impl Table {
         match &self.content {
             Content::Few(list) => list.heap_octets(),
             Content::Many(shards) => {
-                shards.iter().map(|shard| shard.heap_octets() + size_of::<Shard>()).sum()
+                let nodes: usize = shards.iter().map(Shard::heap_octets).sum();
+                nodes + shards.places() * size_of::<Shard>()
             }
         }
     }

@@ -116,3 +116,20 @@ fn a_large_zone_may_lose_nearly_all_its_names_at_once() {
         assert_eq!(ask(world.snapshot(), &owner(index), RecordType::A).as_bytes(), address(index));
     }
 }
+
+#[test]
+fn zones_of_any_size_take_memory_for_what_they_have() {
+    let mut world = World::new();
+    world.apply(1, [put_zone("example")]);
+    let assert_lean = |snapshot: &Snapshot| {
+        let zone = snapshot.zone(&name("example")).unwrap();
+        let (nodes, octets) = (zone.node_count(), zone.heap_octets());
+        assert!(octets <= 200 + nodes * 128, "{octets} octets for {nodes} nodes");
+    };
+    for index in 0..500 {
+        assert_lean(&world.apply(2, [put("example", &format!("h{index}.example"), RecordType::A, &[b"x"])]));
+    }
+    for index in 0..500 {
+        assert_lean(&world.apply(3, [delete("example", &format!("h{index}.example"), RecordType::A)]));
+    }
+}
