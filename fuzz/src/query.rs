@@ -17,12 +17,18 @@ thread_local! {
     );
 }
 
-/// Any octets: no panic, and a reply that can be read and is worth its size.
+/// Any octets: no panic, and a reply that can be read and is worth its size; as long as the one to a query that came
+/// with others.
 pub fn message(packet: &[u8]) {
     for transport in [Transport::Udp, Transport::Tcp] {
         let mut out = vec![0; 65_535];
         let peer = Peer { address: ([198, 51, 100, 7], 4242).into(), transport };
-        let disposition = RESPONDER.with_borrow_mut(|responder| responder.answer(packet, peer, &mut out));
+        let disposition = RESPONDER.with_borrow_mut(|responder| {
+            let alone = responder.answer(packet, peer, &mut out);
+            let mut together = responder.read_ahead([packet, &[], packet].into_iter());
+            assert_eq!(together.answer(2, packet, peer, &mut out), alone);
+            alone
+        });
         let reply = match disposition {
             Disposition::Reply(octets) => Some(&out[..octets]),
             Disposition::Drop(_) => None,

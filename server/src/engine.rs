@@ -244,6 +244,7 @@ impl Responder {
     ///
     /// Nothing of this changes an answer; queries that cannot be read are passed over.
     pub fn read_ahead<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]> + Clone) -> Together<'_> {
+        let queries = queries.take(limits::READ_AHEAD);
         let count = self.ahead.read(queries.clone());
         let (snapshot, geo, ahead) = (self.snapshot.load(), self.geo.load(), &self.ahead);
         let mut zones = [None; limits::READ_AHEAD];

@@ -22,7 +22,7 @@ pub struct Query<'q> {
     pub header: Header,
     /// Name, type and class as sent; nothing when there is no question.
     pub question: &'q [u8],
-    /// The name of the question; the root when there is none.
+    /// The name of the question. It means nothing when there is no question.
     pub name: &'q QueryName,
     /// The type asked for.
     pub record_type: RecordType,

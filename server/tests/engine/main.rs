@@ -20,5 +20,6 @@ mod steered;
 mod streams;
 mod support;
 mod tallies;
+mod together;
 mod transports;
 mod truncation;

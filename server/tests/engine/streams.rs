@@ -18,7 +18,7 @@ const EXAMPLE: &str = "
 /// Octets of the reply to [`www`].
 const REPLY_OCTETS: usize = 49;
 
-fn start(zones: Zones, config: ServerConfig) -> RunningServer {
+pub(super) fn start(zones: Zones, config: ServerConfig) -> RunningServer {
     let config = ServerConfig { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..config };
     Server::bind(config, zones.into_cell(), geo()).unwrap().start().unwrap()
 }
