@@ -224,6 +224,8 @@ fn lay_out(writer: &NodeWriter, members: &Members, shift: u8) -> Option<([u16; G
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::nodes::{Body, NodeDraft, StoredRrset};
     use super::*;
     use crate::record_type::RecordType;
@@ -271,6 +273,50 @@ mod tests {
         assert_eq!(assert_holds(40, spread, |_| 4).shift, 0);
         assert!(assert_holds(40, spread, |number| if number == 3 { 500 } else { 100 }).shift > 0);
         assert!(assert_holds(300, spread, |_| 500).shift > 2);
+    }
+
+    proptest! {
+        #[test]
+        fn nodes_of_all_sizes_are_found_also_where_tags_and_groups_are_the_same(
+            // Few groups, few tags, and the rest of each hash.
+            nodes in prop::collection::vec((0..4_u64, 0..4_u64, 0..2_u64, 0..12_usize, 0..500_usize), 0..120)
+        ) {
+            let hash = |group: u64, tag: u64, rest: u64| group << 54 | tag << 32 | rest;
+            let hashes: Vec<_> = nodes.iter().map(|&(group, tag, rest, ..)| hash(group, tag, rest)).collect();
+            let mut writer = NodeWriter::default();
+            for (number, &(.., types, octets)) in nodes.iter().enumerate() {
+                let rdata = vec![7; octets];
+                let rrset = |index: usize| StoredRrset {
+                    rtype: RecordType(index as u16),
+                    ttl_s: number as u32,
+                    body: Body::Inline(&rdata),
+                };
+                let rrsets: Vec<_> = (0..types).map(rrset).collect();
+                let owner = &(number as u64).to_le_bytes();
+                let draft = NodeDraft { owner, children: 0, has_wildcard_child: false, rrsets: &rrsets };
+                writer.write(hashes[number], &draft);
+            }
+            let shard = Shard::new(&mut writer);
+            prop_assert_eq!(shard.nodes().count(), nodes.len());
+            for (number, &hash) in hashes.iter().enumerate() {
+                let found = shard.find(hash, |owner| owner == (number as u64).to_le_bytes());
+                let rrsets: Vec<_> = found.unwrap().stored().collect();
+                prop_assert_eq!(rrsets.len(), nodes[number].3);
+                prop_assert!(rrsets.iter().all(|rrset| rrset.ttl_s == number as u32));
+            }
+            for (group, tag, rest) in (0..64).map(|number| (number / 16, number / 2 % 8, number % 2)) {
+                let hash = hash(group, tag, rest);
+                match shard.likely(hash) {
+                    Likely::Unknown => prop_assert!(nodes.len() >= GROUP),
+                    Likely::Absent => prop_assert!(!hashes.contains(&hash)),
+                    Likely::Node { place, .. } => {
+                        let owner = shard.at(place).relative_owner();
+                        let number = u64::from_le_bytes(owner.try_into().unwrap());
+                        prop_assert_eq!(super::tag(hashes[number as usize]), super::tag(hash));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

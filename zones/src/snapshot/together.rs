@@ -24,6 +24,9 @@ const USUAL_NODE: usize = 32;
 /// Octets of a line of a cache.
 const LINE: usize = 64;
 
+/// Lines of a small zone that are read ahead at most. Ten nodes of names with an address take five or six of them.
+const ZONE_LINES: usize = 32;
+
 /// Zones up to which what leads to them stays in the caches by itself.
 const FEW_ZONES: usize = 2048;
 
@@ -150,9 +153,10 @@ fn touch_node(octets: &[u8], at: usize) -> u32 {
     }
 }
 
-/// Reads something of each line.
+/// Reads something of each line, or of those in front if there are many.
 #[inline]
 fn touch_all(octets: &[u8]) -> u32 {
+    let octets = &octets[..octets.len().min(ZONE_LINES * LINE)];
     let ends = octets.chunks(LINE).filter_map(<[u8]>::first).chain(octets.last());
     ends.fold(0, |sum, octet| sum ^ u32::from(*octet))
 }
@@ -163,6 +167,8 @@ mod tests {
     use crate::compile::CompiledRecord;
     use crate::name::Name;
     use crate::record_type::RecordType;
+    use crate::snapshot::apexes::Candidates;
+    use crate::snapshot::shard::Likely;
     use crate::snapshot::{Lookup, QueryName, Snapshot, World, ZoneMatch};
 
     fn zone(apex: &str, link: Option<&str>, is_served: bool) -> Change {
@@ -258,6 +264,58 @@ mod tests {
             for count in [0, 1, 31, 32, 33, names.len()] {
                 assert_equal(world.snapshot(), &names[..count]);
                 assert_equal(world.snapshot(), &names[names.len() - count..]);
+            }
+        }
+    }
+    #[test]
+    fn a_zone_whose_hash_is_that_of_another_is_not_taken_for_it() {
+        let world = world(0);
+        let snapshot = world.snapshot();
+        let wrong = snapshot.zone(&Name::parse("d.c.a.b.example").unwrap()).unwrap();
+        for name in names() {
+            let mut candidates = Candidates::default();
+            snapshot.apexes.candidates(name.label_hashes(), &mut candidates);
+            for label in 0..=name.labels() {
+                let likely = Some(ZoneMatch::new(wrong, label));
+                let found = snapshot.ascertain(likely, &name, &candidates);
+                let alone = snapshot.find_zone(&name, RecordType::A);
+                assert_eq!(told(found, &name), told(alone, &name), "{}", name.to_name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_whose_tag_is_that_of_another_is_not_taken_for_it() {
+        let world = world(0);
+        let snapshot = world.snapshot();
+        let names = names();
+        let mut found = vec![None; names.len()];
+        snapshot.find_zones(&names, &mut found);
+        let is_large = |found: &&ZoneMatch<'_>| found.zone.node_count() > 3000;
+        let likely: Vec<_> = found.iter().flatten().filter(is_large).map(|found| found.likely).collect();
+        assert!(likely.len() > 100);
+        for (name, found) in names.iter().zip(&found) {
+            for likely in likely.iter().filter(|likely| !matches!(likely, Likely::Absent)) {
+                let other = found
+                    .filter(|found| is_large(&found))
+                    .map(|found| ZoneMatch { likely: *likely, ..found });
+                assert!(other.is_none() || told(other, name) == told(*found, name));
+            }
+        }
+    }
+
+    #[test]
+    fn names_without_a_place_are_left_out_and_places_without_a_name_stay_empty() {
+        let world = world(0);
+        let names = names();
+        for (count, places) in [(40, 33), (33, 40), (70, 1), (1, 70), (64, 0)] {
+            let mut found = vec![None; places];
+            world.snapshot().find_zones(&names[..count], &mut found);
+            for (place, found) in found.into_iter().enumerate() {
+                let alone = names[..count]
+                    .get(place)
+                    .and_then(|name| world.snapshot().find_zone(name, RecordType::A));
+                assert_eq!(told(found, &names[place]), told(alone, &names[place]));
             }
         }
     }

@@ -4,6 +4,7 @@ mod growth;
 mod links;
 mod model;
 mod rules;
+mod sizes;
 
 use super::*;
 use crate::change::{Change, ZoneSettings};
@@ -73,13 +74,25 @@ fn first_rdata<'a>(rrset: &Rrset<'a>) -> &'a [u8] {
 /// What a question gets, as text.
 fn ask(snapshot: &Snapshot, question: &str, rtype: RecordType) -> String {
     let name = query(question);
-    let Some(found) = snapshot.find_zone(&name, rtype) else { return "refused".to_owned() };
+    tell(snapshot.find_zone(&name, rtype), &name, rtype)
+}
+
+/// What questions that came together get, of a type other than DS.
+fn ask_together(snapshot: &Snapshot, questions: &[String], rtype: RecordType) -> Vec<String> {
+    let names: Vec<_> = questions.iter().map(|question| query(question)).collect();
+    let mut found = vec![None; names.len()];
+    snapshot.find_zones(&names, &mut found);
+    names.iter().zip(found).map(|(name, found)| tell(found, name, rtype)).collect()
+}
+
+fn tell(found: Option<ZoneMatch<'_>>, name: &QueryName, rtype: RecordType) -> String {
+    let Some(found) = found else { return "refused".to_owned() };
     let text = |label| Name::from_wire(name.suffix(label)).unwrap().to_string();
     let node_text = |node: Node<'_>| match node.rrset(rtype) {
         Some(rrset) => String::from_utf8_lossy(first_rdata(&rrset)).into_owned(),
         None => "nodata".to_owned(),
     };
-    match found.zone.lookup(&name, found.apex_label, rtype) {
+    match found.lookup(name, rtype) {
         Lookup::Found(node) => node_text(node),
         Lookup::Wildcard { node, .. } => format!("wildcard {}", node_text(node)),
         Lookup::Delegation { cut, cut_label } => {

@@ -165,7 +165,12 @@ proptest! {
             prop_assert_eq!(dump(&snapshot), dump(&fresh));
         }
         let snapshot = world.snapshot();
-        for question in questions() {
+        let questions = questions();
+        let together = ask_together(snapshot, &questions, RecordType::A);
+        for (question, together) in questions.iter().zip(together) {
+            prop_assert_eq!(ask(snapshot, question, RecordType::A), together, "{}", question);
+        }
+        for question in questions {
             for rtype in [RecordType::A, RecordType::DS] {
                 prop_assert_eq!(
                     ask(snapshot, &question, rtype),
