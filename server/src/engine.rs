@@ -1,8 +1,8 @@
 //! The engine: one function from a query's octets to a reply's.
 //!
-//! [`Responder::answer`] is what every transport calls, and all that it calls. It decides what kind of
-//! message it has before it and hands queries for names to the resolver. It never blocks, never allocates and
-//! never panics, whatever the octets.
+//! A transport hands over the queries that came together with [`Responder::read_ahead`] and then has each answered;
+//! [`Responder::answer`] does the same for one. The engine decides what kind of message it has before it and hands queries
+//! for names to the resolver. It never blocks, never allocates and never panics, whatever the octets.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

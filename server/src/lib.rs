@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!  UDP worker (thread, recvmmsg/sendmmsg) ─┐
-//!                                          ├─▶ Responder::answer ──▶ Snapshot, GeoData
-//!  TCP worker (thread, epoll) ─────────────┘    octets in, octets out
+//!                                          ├─▶ Responder ──▶ Snapshot, GeoData
+//!  TCP worker (thread, epoll) ─────────────┘   octets in, octets out
 //! ```
 //!
-//! [`Responder::answer`] is the whole of the engine: synchronous, without allocation, locks or panics.
+//! A [`Responder`] is the whole of the engine: synchronous, without allocation, locks or panics. It takes queries one by
+//! one ([`Responder::answer`]) or as they came together ([`Responder::read_ahead`]), with the same answers.
 //! Transports bring octets to it and carry its reply away. Each worker has a responder of its own, so that
 //! nothing is shared between workers but what they only read: the snapshot, the geography, and live cells.
 //!

@@ -1,6 +1,6 @@
 //! What a reply says: the algorithm of RFC 1034, 4.3.2.
 //!
-//! One [`Resolution`] answers one question. It finds the zone, looks the name up, and writes what the look-up
+//! One [`Resolution`] answers one question. It looks the name up in its zone and writes what the look-up
 //! calls for: the RRset, a referral, an alias and then what the alias leads to, or a denial. Every RRset is
 //! written whole or not at all: when one that belongs into the reply does not fit, the reply ends before it
 //! and is marked as truncated (RFC 2181, 9).

@@ -1,12 +1,13 @@
 //! The snapshot: everything that queries read, immutable and shared.
 //!
 //! ```text
-//! Snapshot ── Apexes: shards of zones by apex ── Zone ── Table: shards of packed nodes by relative owner
+//! Snapshot ── Apexes: shards of zones by apex ── Zone ── Table: packed nodes by relative owner, few in a list,
+//!                                                             many in shards
 //! ```
 //!
 //! Names hash into shards of some dozen entries. A lookup meets the list of shards, the shard and the node, and
-//! nothing else. A change makes one shard again and shares the
-//! rest, so that a publish costs what changed and not what there is ([`World`]).
+//! nothing else. A change makes one shard again and shares the rest, so that a publish costs what changed and not
+//! what there is ([`World`]). Names that came together are looked up together ([`Snapshot::find_zones`]).
 //!
 //! Owners are relative to the apex: a linked zone is answered from its target's tables.
 

@@ -107,7 +107,7 @@ fn check(snapshot: &Snapshot, apex: &str, content: &Content) -> Result<(), TestC
 
 /// How many nodes a zone with this content has: its names, the names above those, and the apex.
 fn node_count(content: &Content) -> usize {
-    let is_child = |number: usize| number % 5 == 0 && number > 0;
+    let is_child = |number: usize| number.is_multiple_of(5) && number > 0;
     let bare = content.keys().filter(|&&number| is_child(number) && !content.contains_key(&(number - 1)));
     content.len() + bare.count() + 1
 }
