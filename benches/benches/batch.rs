@@ -115,7 +115,15 @@ fn answer(criterion: &mut Criterion, kind: &str, responder: &mut Responder, temp
     group.finish();
 }
 
+fn small_zone() -> Responder {
+    let owners =
+        ["", "ns1.", "host0000000.", "a.", "b.", "c."].map(|prefix| format!("{prefix}small.example"));
+    let records = owners.map(|owner| address("small.example", &owner, 1));
+    responder(std::iter::once(zone("small.example")).chain(records))
+}
+
 fn batch(criterion: &mut Criterion) {
+    answer(criterion, "one name", &mut small_zone(), &Template::new("host0000000.small.example", 1));
     let mut large = large_zone();
     answer(criterion, "static A", &mut large, &Template::new("host0000000.big.example", NAMES));
     answer(criterion, "NXDOMAIN", &mut large, &Template::new("none0000000.big.example", NAMES));

@@ -151,7 +151,7 @@ impl Apexes {
 
     /// Where the zone of a name will be looked for. The hashes are those of the name's labels.
     #[inline]
-    pub(crate) fn candidates<'a>(&'a self, label_hashes: &[u64], candidates: &mut Candidates<'a>) {
+    pub(super) fn candidates<'a>(&'a self, label_hashes: &[u64], candidates: &mut Candidates<'a>) {
         let (keys, labels) = (keys(), label_hashes.len());
         let (mut hash, mut depth) = (keys.origin, 0);
         let mut depths = self.depths & (u128::MAX >> (MAX_LABELS - labels));
@@ -173,7 +173,7 @@ const MAX_CANDIDATES: usize = 4;
 
 /// Where the zone of a name will be looked for, the longest apex last.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Candidates<'a> {
+pub(super) struct Candidates<'a> {
     all: [Candidate<'a>; MAX_CANDIDATES],
     count: usize,
 }
@@ -203,20 +203,20 @@ impl<'a> Candidates<'a> {
 
     /// Whether there may have been more.
     #[inline]
-    pub(crate) fn are_many(&self) -> bool {
+    pub(super) fn are_many(&self) -> bool {
         self.count == MAX_CANDIDATES
     }
 
     /// Reads the slots where the search starts.
     #[inline]
-    pub(crate) fn touch_slots(&self) -> u32 {
+    pub(super) fn touch_slots(&self) -> u32 {
         let slots = self.iter().filter_map(|candidate| candidate.shard?.first(candidate.hash));
         slots.fold(0, |sum, slot| sum ^ slot.fingerprint)
     }
 
     /// The zone with the longest apex, by hash alone.
     #[inline]
-    pub(crate) fn find_likely(&self) -> Option<ZoneMatch<'a>> {
+    pub(super) fn find_likely(&self) -> Option<ZoneMatch<'a>> {
         self.iter().rev().find_map(|candidate| {
             let zone = candidate.shard?.find_likely(candidate.hash)?;
             Some(ZoneMatch::new(zone, candidate.label))

@@ -11,15 +11,19 @@ const BUFFER_OCTETS: usize = 264;
 /// A worker keeps one and fills it again for each query ([`QueryName::read`]): that writes only what the name
 /// needs, where a new value would clear more than a kilobyte.
 ///
-/// Invariants: `wire[..length]` is valid wire form in lower case and ends with the root's octet; `starts` and
-/// `label_hashes` are valid for the first `labels` entries.
+/// Invariants: `wire[..length]` is valid wire form in lower case and ends with the root's octet; `label_hashes` are
+/// valid for the first `labels` entries, and `starts` for the last ones, the first label's being the very last.
+///
+/// Of a usual name all of this is in two lines of a cache: the start of the wire form, and the place where the starts
+/// end and the hashes begin. Batches have many names, and the fields lie in this order for them.
 #[derive(Clone)]
+#[repr(C, align(64))]
 pub struct QueryName {
-    wire: [u8; BUFFER_OCTETS],
-    starts: [u8; MAX_LABELS + 1],
-    label_hashes: [u64; MAX_LABELS + 1],
     length: u8,
     labels: u8,
+    wire: [u8; BUFFER_OCTETS],
+    starts: [u8; MAX_LABELS],
+    label_hashes: [u64; MAX_LABELS],
 }
 
 impl Default for QueryName {
@@ -27,8 +31,8 @@ impl Default for QueryName {
     fn default() -> Self {
         Self {
             wire: [0; BUFFER_OCTETS],
-            starts: [0; MAX_LABELS + 1],
-            label_hashes: [0; MAX_LABELS + 1],
+            starts: [0; MAX_LABELS],
+            label_hashes: [0; MAX_LABELS],
             length: 1,
             labels: 0,
         }
@@ -90,7 +94,7 @@ impl QueryName {
             if next >= MAX_WIRE_OCTETS {
                 return Err(NameError::NameTooLong);
             }
-            self.starts[labels] = at as u8;
+            self.starts[MAX_LABELS - 1 - labels] = at as u8;
             self.label_hashes[labels] = take_label(&mut self.wire, keys, source, at, next);
             labels += 1;
             at = next;
@@ -124,7 +128,11 @@ impl QueryName {
     /// Where a label starts in [`QueryName::wire`], which is also where it starts in the question.
     #[inline]
     pub fn offset(&self, label: usize) -> usize {
-        if label < self.labels() { usize::from(self.starts[label]) } else { usize::from(self.length) - 1 }
+        if label < self.labels() {
+            usize::from(self.starts[MAX_LABELS - 1 - label])
+        } else {
+            usize::from(self.length) - 1
+        }
     }
 
     /// The same as an owned name.

@@ -33,76 +33,42 @@ const FEW_ZONES: usize = 2048;
 /// Nodes of a zone up to which these stay in the caches by themselves.
 const FEW_NODES: usize = 2048;
 
-/// One name on its way.
-#[derive(Clone, Copy, Default)]
-struct Step<'a> {
-    candidates: Candidates<'a>,
-    /// What is read next, unless it is in the caches by itself.
-    next: Next<'a>,
-}
-
-#[derive(Clone, Copy, Default)]
-enum Next<'a> {
-    #[default]
-    Nothing,
-    /// All nodes of a small zone.
-    Nodes(&'a [u8]),
-    /// A shard, and the hash to look for.
-    Shard(&'a Shard, u64),
-}
-
 impl Snapshot {
     /// The zones that answer questions for names that came together, as [`Snapshot::find_zone`] finds them for all types
     /// but DS. Names without a place in `found` are left out.
     ///
-    /// This is faster than finding them one by one, and so are the look-ups that follow.
+    /// In large worlds this is faster than finding them one by one, and so are the look-ups that follow.
     pub fn find_zones<'a>(&'a self, names: &[QueryName], found: &mut [Option<ZoneMatch<'a>>]) {
+        let has_many_zones = self.apexes.len() > FEW_ZONES;
+        let is_cold = |found: &ZoneMatch<'_>| has_many_zones || found.zone.node_count() > FEW_NODES;
         for (names, found) in names.chunks(GROUP).zip(found.chunks_mut(GROUP)) {
-            self.find_group(names, found);
+            if has_many_zones {
+                self.find_among_many(names, found);
+            } else {
+                for (name, found) in names.iter().zip(&mut *found) {
+                    *found = self.find_zone(name, RecordType::A);
+                }
+            }
+            if found.iter().flatten().any(is_cold) {
+                find_nodes(names, found, is_cold);
+            }
         }
     }
 
-    fn find_group<'a>(&'a self, names: &[QueryName], found: &mut [Option<ZoneMatch<'a>>]) {
-        let mut steps = [Step::default(); GROUP];
-        let steps = &mut steps[..names.len().min(found.len())];
-        let has_many_zones = self.apexes.len() > FEW_ZONES;
-        let mut sum = 0;
-        for (step, name) in steps.iter_mut().zip(names) {
-            self.apexes.candidates(name.label_hashes(), &mut step.candidates);
+    fn find_among_many<'a>(&'a self, names: &[QueryName], found: &mut [Option<ZoneMatch<'a>>]) {
+        let mut candidates = [Candidates::default(); GROUP];
+        let candidates = &mut candidates[..names.len().min(found.len())];
+        for (candidates, name) in candidates.iter_mut().zip(names) {
+            self.apexes.candidates(name.label_hashes(), candidates);
         }
-        if has_many_zones {
-            sum ^= steps.iter().fold(0, |sum, step| sum ^ step.candidates.touch_slots());
+        black_box(candidates.iter().fold(0, |sum, candidates| sum ^ candidates.touch_slots()));
+        for (candidates, found) in candidates.iter().zip(&mut *found) {
+            *found = candidates.find_likely();
         }
-        for (step, found) in steps.iter().zip(&mut *found) {
-            *found = step.candidates.find_likely();
+        black_box(found.iter().flatten().fold(0, |sum, found| sum ^ found.zone.touch()));
+        for ((candidates, name), found) in candidates.iter().zip(names).zip(found) {
+            *found = self.ascertain(*found, name, candidates);
         }
-        if has_many_zones {
-            sum ^= found.iter().flatten().fold(0, |sum, found| sum ^ found.zone.touch());
-        }
-        for ((step, name), found) in steps.iter_mut().zip(names).zip(&mut *found) {
-            *found = self.ascertain(*found, name, &step.candidates);
-            step.next = found.map_or(Next::Nothing, |found| next(&found, name));
-        }
-        for (step, found) in steps.iter().zip(&*found) {
-            if let (Next::Shard(shard, _), Some(found)) = (step.next, found)
-                && (has_many_zones || found.zone.node_count() > FEW_NODES)
-            {
-                sum ^= shard.touch();
-            }
-        }
-        for (step, found) in steps.iter().zip(&mut *found) {
-            if let (Next::Shard(shard, hash), Some(found)) = (step.next, found) {
-                found.likely = shard.likely(hash);
-            }
-        }
-        for (step, found) in steps.iter().zip(&*found) {
-            if let Some(found) = found
-                && (has_many_zones || found.zone.node_count() > FEW_NODES)
-            {
-                sum ^= touch(step.next, found);
-            }
-        }
-        black_box(sum);
     }
 
     /// Makes sure of a zone that was found by hash.
@@ -122,6 +88,48 @@ impl Snapshot {
         let zone = self.apexes.target(found.zone)?;
         Some(ZoneMatch { zone, ..found })
     }
+}
+
+/// Where to look for a name's node.
+#[derive(Clone, Copy, Default)]
+enum Next<'a> {
+    #[default]
+    Nowhere,
+    /// Among all nodes of a small zone.
+    Nodes(&'a [u8]),
+    /// In a shard, for a hash.
+    Shard(&'a Shard, u64),
+}
+
+/// Finds what can be told of the nodes without looking at them, and then reads these.
+fn find_nodes<'a>(
+    names: &[QueryName],
+    found: &mut [Option<ZoneMatch<'a>>],
+    is_cold: impl Fn(&ZoneMatch<'a>) -> bool,
+) {
+    let mut nexts = [Next::Nowhere; GROUP];
+    for ((next, name), found) in nexts.iter_mut().zip(names).zip(&*found) {
+        if let Some(found) = found.as_ref().filter(|found| is_cold(found)) {
+            *next = self::next(found, name);
+        }
+    }
+    let mut sum = 0;
+    for next in &nexts {
+        if let Next::Shard(shard, _) = next {
+            sum ^= shard.touch();
+        }
+    }
+    for (next, found) in nexts.iter().zip(&mut *found) {
+        if let (Next::Shard(shard, hash), Some(found)) = (next, found) {
+            found.likely = shard.likely(*hash);
+        }
+    }
+    for (next, found) in nexts.iter().zip(&*found) {
+        if let Some(found) = found {
+            sum ^= touch(*next, found);
+        }
+    }
+    black_box(sum);
 }
 
 #[inline]
