@@ -4,7 +4,7 @@
 //! change set: all of it or nothing. A waiting client gets the zone; a client that asked for a job gets the
 //! job, and reads the outcome from it.
 //!
-//! A large file is worked on apart from the threads that serve requests, as one of two. A [small](Size) one is done
+//! A large file is worked on apart from the threads that serve requests, as one of two. A small one is done
 //! where it arrives, and beside many others, so that they share the writes to disk.
 
 mod build;
