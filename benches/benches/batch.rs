@@ -12,7 +12,8 @@ use geoip_data::{GeoData, GeoHandle};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use server::{Disposition, Peer, Responder, Transport};
-use zones::{Change, CompiledRecord, Name, RecordType, Snapshot, World, ZoneSettings};
+use sextant_benches::{address, name, settings};
+use zones::{Change, Snapshot, World};
 
 const NAMES: u32 = 1_000_000;
 const ZONES: u32 = 100_000;
@@ -20,45 +21,32 @@ const BATCH: usize = 32;
 /// Digits in each name.
 const DIGITS: usize = 7;
 
-fn name(text: &str) -> Name {
-    Name::parse(text).expect("benchmarks use valid names")
-}
-
-fn zone(apex: &str) -> Change {
-    Change::PutZone(ZoneSettings {
-        apex: name(apex),
-        primary_master: name("ns1.example.net"),
-        hostmaster: name("hostmaster.example.net"),
-        serial: 1,
-        refresh_s: 43_200,
-        retry_s: 7_200,
-        expire_s: 1_209_600,
-        ttl_s: 3_600,
-        negative_ttl_s: 3_600,
-        link: None,
-        is_served: true,
-    })
-}
-
-fn address(apex: &str, owner: &str, address: u32) -> Change {
-    let rdata = [address.to_be_bytes()];
-    let record = CompiledRecord::from_rdata(name(owner), RecordType::A, 3_600, &rdata);
-    Change::PutRecord { zone: name(apex), record: record.expect("an address is short") }
-}
-
 fn large_zone() -> Responder {
-    let records =
-        (0..NAMES).map(|number| address("big.example", &format!("host{number:07}.big.example"), number));
-    responder(std::iter::once(zone("big.example")).chain(records))
+    let apex = name("big.example");
+    let owner = |number| format!("host{number:07}.big.example");
+    let records = (0..NAMES).map(|number| address(&apex, &owner(number), number));
+    responder(std::iter::once(Change::PutZone(settings(apex.clone(), 1))).chain(records))
 }
 
 fn many_zones() -> Responder {
     responder((0..ZONES).flat_map(|number| {
         let apex = format!("zone{number:07}.example");
         let owner = |prefix| format!("{prefix}zone{number:07}.example");
-        let records = ["", "www.", "mail.", "a.", "b."].map(|prefix| address(&apex, &owner(prefix), number));
-        std::iter::once(zone(&apex)).chain(records)
+        zone(&apex, ["", "www.", "mail.", "a.", "b."].map(owner))
     }))
+}
+
+fn small_zone() -> Responder {
+    let owner = |prefix| format!("{prefix}small.example");
+    let owners = ["", "ns1.", "host0000000.", "a.", "b.", "c."].map(owner);
+    responder(zone("small.example", owners).into_iter())
+}
+
+/// A zone with an A record at each owner.
+fn zone<const COUNT: usize>(apex: &str, owners: [String; COUNT]) -> Vec<Change> {
+    let apex = name(apex);
+    let records = owners.map(|owner| address(&apex, &owner, 1));
+    std::iter::once(Change::PutZone(settings(apex, 1))).chain(records).collect()
 }
 
 fn responder(changes: impl Iterator<Item = Change>) -> Responder {
@@ -113,13 +101,6 @@ fn answer(criterion: &mut Criterion, kind: &str, responder: &mut Responder, temp
         });
     });
     group.finish();
-}
-
-fn small_zone() -> Responder {
-    let owners =
-        ["", "ns1.", "host0000000.", "a.", "b.", "c."].map(|prefix| format!("{prefix}small.example"));
-    let records = owners.map(|owner| address("small.example", &owner, 1));
-    responder(std::iter::once(zone("small.example")).chain(records))
 }
 
 fn batch(criterion: &mut Criterion) {

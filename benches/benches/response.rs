@@ -7,9 +7,8 @@ use filters::AnswerId;
 use geoip_data::{GeoData, GeoHandle};
 use serde_json::json;
 use server::{Disposition, Peer, Responder, Transport};
-use zones::{
-    AnswerDoc, Change, CompiledRecord, Name, RecordDoc, RecordId, RecordType, Snapshot, World, ZoneSettings,
-};
+use sextant_benches::{address, name, settings};
+use zones::{AnswerDoc, Change, CompiledRecord, RecordDoc, RecordId, RecordType, Snapshot, World};
 
 /// Names of the static zone: far more than the processor's caches hold.
 const NAMES: u32 = 1_000_000;
@@ -17,26 +16,6 @@ const NAMES: u32 = 1_000_000;
 const QUERIES: u32 = 4096;
 /// A prime beside `NAMES`: steps by it visit names all over the zone.
 const STRIDE: u32 = 7919;
-
-fn name(text: &str) -> Name {
-    Name::parse(text).expect("a valid name")
-}
-
-fn settings(apex: &str) -> ZoneSettings {
-    ZoneSettings {
-        apex: name(apex),
-        primary_master: name(&format!("ns1.{apex}")),
-        hostmaster: name(&format!("hostmaster.{apex}")),
-        serial: 1,
-        refresh_s: 43_200,
-        retry_s: 7200,
-        expire_s: 1_209_600,
-        ttl_s: 3600,
-        negative_ttl_s: 3600,
-        link: None,
-        is_served: true,
-    }
-}
 
 fn steered() -> CompiledRecord {
     let mut document =
@@ -65,17 +44,9 @@ fn steered() -> CompiledRecord {
 
 fn responder() -> Responder {
     let zone = name("example.com");
-    let records = (0..NAMES).map(|index| Change::PutRecord {
-        zone: zone.clone(),
-        record: CompiledRecord::from_rdata(
-            name(&format!("host-{index}.example.com")),
-            RecordType::A,
-            300,
-            &[index.to_be_bytes()],
-        )
-        .expect("a valid record"),
-    });
-    let zones = [Change::PutZone(settings("example.com")), Change::PutZone(settings("steered.test"))];
+    let owner = |index| format!("host-{index}.example.com");
+    let records = (0..NAMES).map(|index| address(&zone, &owner(index), index));
+    let zones = ["example.com", "steered.test"].map(|apex| Change::PutZone(settings(name(apex), 1)));
     let chain = [Change::PutRecord { zone: name("steered.test"), record: steered() }];
     let snapshot = World::new().apply(1, zones.into_iter().chain(records).chain(chain));
     let cell = Snapshot::empty().into_cell();

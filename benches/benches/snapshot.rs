@@ -10,39 +10,14 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use zones::{Change, CompiledRecord, Lookup, Name, QueryName, RecordType, Snapshot, World, ZoneSettings};
+use sextant_benches::{address, name, settings};
+use zones::{Change, Lookup, Name, QueryName, RecordType, Snapshot, World};
 
 const NAMES: u32 = 1_000_000;
 const ZONES: u32 = 100_000;
 
 /// Questions asked in turn: enough that neither they nor their answers stay in the caches by themselves.
 const QUESTIONS: u32 = 1 << 16;
-
-fn name(text: &str) -> Name {
-    Name::parse(text).expect("benchmarks use valid names")
-}
-
-fn settings(apex: Name, serial: u32) -> ZoneSettings {
-    ZoneSettings {
-        apex,
-        primary_master: name("ns1.example.net"),
-        hostmaster: name("hostmaster.example.net"),
-        serial,
-        refresh_s: 43_200,
-        retry_s: 7_200,
-        expire_s: 1_209_600,
-        ttl_s: 3_600,
-        negative_ttl_s: 3_600,
-        link: None,
-        is_served: true,
-    }
-}
-
-fn address(zone: &Name, owner: &str, address: u32) -> Change {
-    let rdata = [address.to_be_bytes()];
-    let record = CompiledRecord::from_rdata(name(owner), RecordType::A, 3_600, &rdata);
-    Change::PutRecord { zone: zone.clone(), record: record.expect("an address is short") }
-}
 
 /// One zone of a million A records.
 fn large_zone(with_wildcard: bool) -> World {

@@ -14,37 +14,19 @@ use geoip_data::{GeoData, GeoHandle};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use server::{Peer, Responder, TallyReader, Transport};
-use zones::{Change, CompiledRecord, Name, RecordType, Snapshot, SnapshotCell, World, ZoneSettings};
+use sextant_benches::{address, name, settings};
+use zones::{Change, Snapshot, SnapshotCell, World};
 
 const NAMES: u32 = 1_000_000;
 const BATCH: usize = 32;
 const PARTS: usize = 20;
 const BATCHES_IN_A_PART: usize = 4000;
 
-fn name(text: &str) -> Name {
-    Name::parse(text).expect("a valid name")
-}
-
 fn snapshot() -> SnapshotCell {
     let apex = name("big.example");
-    let zone = Change::PutZone(ZoneSettings {
-        apex: apex.clone(),
-        primary_master: name("ns1.big.example"),
-        hostmaster: name("hostmaster.big.example"),
-        serial: 1,
-        refresh_s: 43_200,
-        retry_s: 7_200,
-        expire_s: 1_209_600,
-        ttl_s: 3_600,
-        negative_ttl_s: 3_600,
-        link: None,
-        is_served: true,
-    });
-    let records = (0..NAMES).map(|number| {
-        let owner = name(&format!("h{number:07}.big.example"));
-        let record = CompiledRecord::from_rdata(owner, RecordType::A, 300, &[number.to_be_bytes()]);
-        Change::PutRecord { zone: apex.clone(), record: record.expect("an address is short") }
-    });
+    let owner = |number| format!("h{number:07}.big.example");
+    let records = (0..NAMES).map(|number| address(&apex, &owner(number), number));
+    let zone = Change::PutZone(settings(apex.clone(), 1));
     let cell = Snapshot::empty().into_cell();
     cell.store(World::new().apply(1, std::iter::once(zone).chain(records)));
     cell
